@@ -1,0 +1,36 @@
+"""What the CRM decides for mailaccounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+
+from crm.directory import known_contacts
+from crm.sign_in import providers
+from crm.sign_in.again import ask_again
+from mailaccounts.hooks import Hooks
+from mailaccounts.services import clients
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from django.http import HttpRequest, HttpResponse
+
+    from mailaccounts.models import MailAccount, OAuthClient
+
+
+class CrmHooks(Hooks):
+    """Contacts are whom we know; everything else is as cautious as mailaccounts makes it."""
+
+    def redirects(self, client: OAuthClient) -> Mapping[str, str]:
+        """People sign in with the registrations that the settings name."""
+        if client.provider not in providers.offered() or not clients.is_named(client):
+            return {}
+        return {"signing in": reverse("openid_connect_callback", args=[client.provider])}
+
+    def reauthenticate(self, request: HttpRequest) -> HttpResponse | None:
+        return ask_again(request)
+
+    def known_addresses(self, account: MailAccount, addresses: Collection[str]) -> set[str]:
+        return set(known_contacts(addresses).values_list("email", flat=True))

@@ -1,0 +1,58 @@
+"""Reads of the CRM: contacts and the mail with them that a user may see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, Max, Min, Q
+from django.db.models.functions import Left
+
+from crm.models import Contact, TimelineEntry
+from mailaccounts import selectors as mail
+from mailaccounts.models import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+MOST_WORDS = 10  # of a search; thousands would keep the database busy for a minute
+TEXT_SHOWN = 20_000  # characters of a message that a page shows
+
+
+def search_contacts(text: str) -> QuerySet[Contact]:
+    """Contacts whose name, address or company contains every word of ``text``, of which the first few count."""
+    found = Contact.objects.select_related("company")
+    for word in text.split()[:MOST_WORDS]:
+        found = found.filter(Q(name__icontains=word) | Q(email__icontains=word) | Q(company__name__icontains=word))
+    return found
+
+
+def timeline(contact: Contact, *, user: Any) -> QuerySet[TimelineEntry]:
+    """The mail with ``contact`` that ``user`` may see, newest first; through several mailboxes it is there once.
+
+    Without what the messages say: the database would read it of all of them to show a page (see ``texts``).
+    """
+    visible = TimelineEntry.objects.filter(contact=contact, message__in=mail.messages_for(user))
+    once = visible.values("fingerprint").annotate(first=Min("pk")).values("first")
+    return (
+        TimelineEntry.objects.filter(pk__in=once)
+        .select_related("message__account")
+        .prefetch_related("message__participants", "message__attachments")
+        .defer("message__body_text", "message__body_html")
+        .order_by("-occurred_at", "-pk")
+    )
+
+
+def texts(messages: Iterable[Message]) -> dict[int, str]:
+    """The beginning of what each of ``messages`` says, by key. One query."""
+    shown = Message.objects.filter(pk__in=[message.pk for message in messages])
+    return dict(shown.values_list("pk", Left("body_text", TEXT_SHOWN)))
+
+
+def activity(contacts: Iterable[Contact], *, user: Any) -> dict[int, tuple[int, datetime]]:
+    """Per contact with visible mail: how many messages, and when the last one came."""
+    visible = TimelineEntry.objects.filter(contact__in=contacts, message__in=mail.messages_for(user))
+    rows = visible.values_list("contact").annotate(Count("fingerprint", distinct=True), Max("occurred_at"))
+    return {contact_id: (count, last) for contact_id, count, last in rows}

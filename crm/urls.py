@@ -1,0 +1,26 @@
+"""The CRM's addresses."""
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from crm import views
+from crm.sign_in import views as sign_in
+
+# One way in for everybody, second step and limits included.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's own advice
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="contacts"), name="home"),
+    path("contacts/", views.contacts, name="contacts"),
+    path("contacts/add/", views.edit_contact, name="contact_add"),
+    path("contacts/<int:pk>/", views.contact, name="contact"),
+    path("contacts/<int:pk>/edit/", views.edit_contact, name="contact_edit"),
+    path("inbox/", views.inbox, name="inbox"),
+    path("admin/", admin.site.urls),
+    path("settings/security/", sign_in.security, name="security"),
+    path("accounts/", include("crm.sign_in.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("", include("mailaccounts.urls")),
+]

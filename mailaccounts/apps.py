@@ -1,0 +1,32 @@
+"""The app: registers the system checks, and sees after each migration that the tick is scheduled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class MailAccountsConfig(AppConfig):
+    name = "mailaccounts"
+    verbose_name = _("Mail accounts")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from mailaccounts import checks  # noqa: F401 - registers the system checks
+        from mailaccounts.services import departures
+
+        departures.watch()
+        post_migrate.connect(_ensure_schedules, sender=self, dispatch_uid="mailaccounts.schedules")
+
+
+def _ensure_schedules(*, using: str, **_: Any) -> None:
+    from django.db import DEFAULT_DB_ALIAS, connections
+
+    from mailaccounts.queue import ensure_schedules
+
+    # The queue's own table may not be there yet: `migrate mailaccounts` migrates one app only.
+    if using == DEFAULT_DB_ALIAS and "django_q_schedule" in connections[using].introspection.table_names():
+        ensure_schedules()

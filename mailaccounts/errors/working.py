@@ -1,0 +1,34 @@
+"""Working on an account."""
+
+from __future__ import annotations
+
+from mailaccounts.errors.base import MailAccountsError, Remedy
+
+
+class AccountBusy(MailAccountsError):
+    code = "account_busy"
+    remedy = Remedy.WAIT
+    sentence = "{address} is being worked on by another worker."
+    next_step = "Try again in a minute."
+
+
+class AccountChanged(MailAccountsError):
+    """The account got other servers, or was disconnected, while something was under way for it."""
+
+    code = "account_changed"
+    remedy = Remedy.RETRY
+    sentence = "{address} was changed or disconnected in the meantime."
+    next_step = "Look at it in Settings → Email accounts and start again if need be."
+
+
+class AccountDisconnected(MailAccountsError):
+    code = "account_disconnected"
+    remedy = Remedy.RECONNECT
+    sentence = "{address} is disconnected."
+    next_step = "Reconnect it in Settings → Email accounts to bring in mail again."
+
+
+class LeaseLost(AccountBusy):
+    """The worker took longer than its lease and another one has the account now."""
+
+    code = "lease_lost"

@@ -1,0 +1,63 @@
+"""What the host decides. A CRM subclasses ``Hooks`` and names it in MAILACCOUNTS["HOOKS"]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.mail import send_mail
+from django.utils.module_loading import import_string
+
+from mailaccounts.conf import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from django.http import HttpRequest, HttpResponse
+
+    from mailaccounts.models import MailAccount, OAuthClient
+
+
+class Hooks:
+    """The cautious host: knows nobody, and lets only owners see their accounts."""
+
+    def known_addresses(self, account: MailAccount, addresses: Collection[str]) -> set[str]:
+        """Those of ``addresses`` (lower case) that are contacts whose mail this account may store.
+
+        Called once per batch of headers (10,000 addresses at most), so one query must answer it. Own users and barred
+        domains never count.
+        """
+        return set()
+
+    def can_manage(self, user: Any, account: MailAccount) -> bool:
+        """Whether ``user`` may change, switch or disconnect the account."""
+        return bool(account.owner_id == user.pk)
+
+    def notify_owner(self, account: MailAccount, *, subject: str, text: str) -> None:
+        """Tells the account's owner that it needs them: by mail, if they have an address.
+
+        Called once each time an account begins to need its owner or an administrator, and for each invitation and
+        reminder of a campaign, by a worker. What is raised is logged, and the notice tried again minutes later.
+        """
+        address = getattr(account.owner, account.owner.get_email_field_name(), "")
+        if address:
+            send_mail(subject, text, None, [address])
+
+    def redirects(self, client: OAuthClient) -> Mapping[str, str]:
+        """Further paths of the host that the provider sends people back to with this registration, by what they are
+        for: "signing in", say. An administrator is shown them, for the provider has to know them all."""
+        return {}
+
+    def reauthenticate(self, request: HttpRequest) -> HttpResponse | None:
+        """The way to prove once more that it is still the user who sits there, or None when that was proven lately.
+
+        Asked before a page that changes how a mailbox is reached. Only the host knows how its users sign in.
+        """
+        return None
+
+
+def hooks() -> Hooks:
+    """The host's hooks. ImportError or TypeError for a bad path, which the system checks report in words."""
+    found = import_string(settings.hooks)()
+    if not isinstance(found, Hooks):
+        raise TypeError(f"{settings.hooks} is not a mailaccounts.hooks.Hooks")
+    return found

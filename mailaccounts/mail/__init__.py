@@ -1,0 +1,1 @@
+"""The mail room: speaks IMAP and SMTP, parses and cleans messages. Knows no Django and no secret."""

@@ -1,0 +1,130 @@
+"""ImapSession: one login to one IMAP server, with everything it may cost bounded (RFC 3501, RFC 9051)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapclient.imap_utf7 import encode
+
+from mailaccounts.errors import UnsafeArgument
+from mailaccounts.mail.abilities import Abilities
+from mailaccounts.mail.imap_connection import quote
+from mailaccounts.mail.imap_folders import read_folders
+from mailaccounts.mail.imap_list import AskStatus, List, status_items
+from mailaccounts.mail.imap_parts import ImapParts
+from mailaccounts.mail.imap_search import Search, ascending, criteria
+from mailaccounts.mail.imap_select import Select
+from mailaccounts.mail.responses import Condition, Refused
+from mailaccounts.mail.uids import MAX_UID, chunks, uid_set, wide_set
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import date
+
+    from mailaccounts.mail.types import FolderInfo, FolderState, FolderStatus, Known
+
+SEARCH_BATCH = 20_000  # UIDs that one search is about
+STATUSES = 50  # STATUS commands under way
+
+
+class ImapSession(ImapParts):
+    """A mailbox: its folders, which messages they hold and, by ImapReader, what is in those.
+
+    Methods raise errors of ``mailaccounts.errors`` and nothing else.
+    """
+
+    def folders(self, *, status: bool = False) -> list[FolderInfo]:
+        """Every folder, INBOX first (RFC 9051 §6.3.9); with ``status`` each has its own, if the server has LIST-STATUS
+        and has one of it: what lacks it may be asked for by ``statuses``."""
+        can = Abilities.read(self.capabilities)
+        options = ["SPECIAL-USE"] if can.special_use else []
+        if status and can.list_status:
+            options.append(f"STATUS {status_items(can)}")
+        with self._talking():
+            told = self._live().pipeline.ask(List(*options))
+            told.statuses.pop(self._selected or "", None)  # stale, when the folder is open
+            return read_folders(told.folders, told.statuses)
+
+    def statuses(self, names: Collection[str]) -> dict[str, FolderStatus]:
+        """The status of these folders, many in one flight; without the open one, and those the server has none of."""
+        items = status_items(Abilities.read(self.capabilities))
+        asked = (AskStatus(name, _quoted(name), items) for name in names if name != self._selected)
+        return {each.folder: each.told for each in self._ask_all(asked, window=STATUSES) if each.told is not None}
+
+    def select(self, name: str, *, readonly: bool = True, known: Known | None = None) -> FolderState:
+        """Opens a folder: EXAMINE when ``readonly``, SELECT otherwise. FolderMissing when it isn't there.
+
+        With ``known`` a server with QRESYNC tells what changed since.
+        """
+        quoted = _quoted(name)
+        with self._talking(folder=name):
+            pipeline = self._live().pipeline
+            pipeline.settle(but=self._enable)
+            self._selected, self._selections = None, self._selections + 1
+            self._live().state = "AUTH"
+            asked = known if known is not None and self.abilities.qresync else None
+            try:
+                state = pipeline.ask(self._select(quoted, readonly=readonly, known=asked)).state()
+            except Refused as refusal:
+                if asked is None or refusal.status.condition is not Condition.BAD:
+                    raise
+                self._enable = None  # it offers QRESYNC and knows nothing of it
+                state = pipeline.ask(self._select(quoted, readonly=readonly)).state()
+            self._selected = name
+            self._live().state = "SELECTED"
+            return state
+
+    def _select(self, quoted: bytes, *, readonly: bool, known: Known | None = None) -> Select:
+        condstore = known is None and Abilities.read(self.capabilities).condstore
+        line_bytes = self._limits.list_bytes
+        return Select(quoted, readonly=readonly, line_bytes=line_bytes, known=known, condstore=condstore)
+
+    # --- which messages ---
+
+    def search(
+        self, *, above: int = 0, below: int | None = None, since: date | None = None, before: date | None = None
+    ) -> list[int]:
+        """The UIDs in the open folder above one and below another, ascending; ``since`` (that day and later) and
+        ``before`` compare the day of arrival."""
+        found: list[int] = []
+        while above < MAX_UID and (below is None or above + 1 < below):
+            words = criteria(above=above, below=below, since=since, before=before)
+            with self._talking():
+                told = self._live().pipeline.ask(self._search(*words))
+            # n:* names the last message even when its UID is below n, hence the filter (RFC 9051 §6.4.8).
+            found += [uid for uid in told.numbers if above < uid and (below is None or uid < below)]
+            if told.cut_at is None or (below is not None and told.cut_at >= below):
+                break
+            below = told.cut_at  # the server looks at so many at a time, beginning with the highest
+        return ascending(found)
+
+    def existing(self, uids: Collection[int]) -> set[int]:
+        """Which of these messages are still in the open folder."""
+        limit = self.abilities.message_limit
+        if self.abilities.esearch and limit is None:  # answered in ranges, so it doesn't matter to ask for more
+            sets = [wide_set(uids)] if uids else []
+        else:
+            sets = [uid_set(chunk) for chunk in chunks(sorted(uids), most=min(SEARCH_BATCH, limit or SEARCH_BATCH))]
+        asked = set(uids)
+        found: set[int] = set()
+        for told in self._ask_all(self._search("UID", text) for text in sets):
+            self._insist(told)
+            found |= asked.intersection(told.numbers)
+        return found
+
+    def holds(self, message_id: str) -> bool:
+        """Whether a message of the open folder has this Message-ID, given without angle brackets (RFC 9051 §6.4.4)."""
+        quoted = quote(f"<{message_id}>".encode(), what="The Message-ID")
+        with self._talking():
+            return bool(self._live().pipeline.ask(self._search("HEADER", "MESSAGE-ID", quoted)).numbers)
+
+    def _search(self, *words: str | bytes) -> Search:
+        ranges = "ESEARCH" in self.capabilities
+        return Search(*words, ranges=ranges, line_bytes=self._limits.list_bytes)
+
+
+def _quoted(name: str) -> bytes:
+    """A folder's name as it goes over the wire."""
+    if any(ord(character) < 32 for character in name):  # modified UTF-7 would carry them to a server that echoes
+        raise UnsafeArgument(what="The folder name")
+    return quote(encode(name), what="The folder name")

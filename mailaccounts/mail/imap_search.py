@@ -1,0 +1,83 @@
+"""SEARCH, answered in either of its forms: a list, or ranges from servers with ESEARCH (RFC 9051 §7.3.4)."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING
+
+from mailaccounts.mail.imap_pipeline import Command, OverBudget
+from mailaccounts.mail.imap_responses import UnreadableAnswer
+from mailaccounts.mail.uids import MAX_UID, each_range
+
+if TYPE_CHECKING:
+    from datetime import date
+
+MOST_UIDS = 2**20  # that one search may find
+NUMBER_OCTETS = 32
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+LIST = re.compile(rb"SEARCH\b", re.IGNORECASE)
+RANGES = re.compile(
+    rb"ESEARCH\b(?: \(TAG \"(?P<tag>[^\"]*)\"\))?(?P<uid> UID\b)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+ALL = re.compile(rb" ALL ([^ \r\n]+)", re.IGNORECASE)
+CUT_SHORT = re.compile(rb"\[MESSAGELIMIT \d{1,10} (\d{1,10})\]", re.IGNORECASE)
+
+
+class Search(Command):
+    """UID SEARCH; ``numbers`` are the UIDs found, in no order and maybe more than once.
+
+    ``cut_at`` is the lowest UID the server looked at if it looked at the highest only (RFC 9738), else None.
+    """
+
+    def __init__(self, *criteria: str | bytes, ranges: bool, line_bytes: int) -> None:
+        super().__init__("UID SEARCH", *(["RETURN (ALL)"] if ranges else []), *criteria)
+        self.line_bytes = line_bytes
+        self.numbers: list[int] = []
+        self._cut_at: int | None = None
+
+    @property
+    def cut_at(self) -> int | None:
+        told = CUT_SHORT.match(self.status.text.encode()) if self.status else None
+        return int(told[1]) if told else self._cut_at
+
+    def take(self, text: bytes, literals: list[bytes]) -> bool:
+        if LIST.match(text):
+            room = MOST_UIDS - len(self.numbers)
+            found = (int(digits[0]) for digits in re.finditer(rb"\b\d{1,10}\b", text))
+            self.numbers += islice((uid for uid in found if 0 < uid <= MAX_UID), room + 1)
+        elif (told := RANGES.match(text)) and told["tag"] in {None, self.tag}:
+            self._take_ranges(told)
+        elif text[:3].upper() == b"NO " and (cut := CUT_SHORT.match(text, 3)):
+            self._cut_at = int(cut[1])
+        else:
+            return False
+        if len(self.numbers) > MOST_UIDS:
+            raise OverBudget
+        self.kept = NUMBER_OCTETS * len(self.numbers)
+        return True
+
+    def _take_ranges(self, told: re.Match[bytes]) -> None:
+        if told["uid"] is None:  # sequence numbers, which nobody asked for
+            raise UnreadableAnswer
+        found = ALL.search(told["rest"])
+        for first, last in each_range(found[1]) if found else ():
+            if len(self.numbers) + last - first >= MOST_UIDS:
+                raise OverBudget
+            self.numbers += range(first, last + 1)
+
+
+def ascending(numbers: list[int]) -> list[int]:
+    """``numbers`` in order, each once."""
+    numbers.sort()
+    return numbers[:1] + [later for earlier, later in pairwise(numbers) if later != earlier]
+
+
+def criteria(*, above: int, below: int | None, since: date | None, before: date | None) -> list[str]:
+    """UIDs between two others, which don't belong to them, by the day of arrival if that matters (RFC 9051 §6.4.4)."""
+    words = ["UID", f"{above + 1}:{'*' if below is None else below - 1}"]
+    for word, day in (("SINCE", since), ("BEFORE", before)):
+        if day is not None:
+            words += [word, f"{day.day:02}-{MONTHS[day.month - 1]}-{day.year:04}"]
+    return words

@@ -1,0 +1,32 @@
+"""Which accounts a command is for: those named, or all that are connected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailaccounts.management._output import UsageError
+from mailaccounts.models import AccountStatus, MailAccount
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+
+def add_account_arguments(parser: CommandParser, *, verb: str) -> None:
+    parser.add_argument("address", nargs="*", metavar="ADDRESS", help=f"the mailboxes to {verb}")
+    parser.add_argument("--all", action="store_true", help="every connected mailbox")
+
+
+def chosen_accounts(addresses: list[str], *, everyone: bool, verb: str) -> list[MailAccount]:
+    """Each account once; UsageError for an address without one, or when nobody is named."""
+    if everyone == bool(addresses):
+        raise UsageError(f"Name the mailboxes to {verb}, or say --all.")
+    accounts = MailAccount.objects.order_by("address", "pk")
+    if everyone:
+        return list(accounts.exclude(status=AccountStatus.DISCONNECTED))
+    found: dict[int, MailAccount] = {}
+    for address in addresses:
+        matches = accounts.filter(address__iexact=address)
+        if not matches:
+            raise UsageError(f"There is no mail account {address}. Connect it with connect_mailbox first.")
+        found.update((account.pk, account) for account in matches)
+    return list(found.values())

@@ -1,0 +1,44 @@
+"""The models remember. Writes go through services, reads through selectors."""
+
+from mailaccounts import lookups as _lookups  # noqa: F401 - registers them
+from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, MailAccount
+from mailaccounts.models.audit import AuditAction, AuditEntry
+from mailaccounts.models.client import ClientProof, OAuthClient
+from mailaccounts.models.credential import Credential, CredentialState
+from mailaccounts.models.folder import Folder
+from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
+from mailaccounts.models.message import Attachment, Message, MessageUid, Participant, Role, Thread, ThreadKey
+from mailaccounts.models.migration import MigrationRun, MigrationStep
+from mailaccounts.models.quarantine import Fault, Quarantined
+from mailaccounts.models.sealed import SealedText
+from mailaccounts.models.tenant import TenantAccess
+
+__all__ = [
+    "ERASING",
+    "NEEDS_SOMEBODY",
+    "AccountStatus",
+    "Attachment",
+    "AuditAction",
+    "AuditEntry",
+    "ClientProof",
+    "ConsentAttempt",
+    "Credential",
+    "CredentialState",
+    "Fault",
+    "Folder",
+    "Grant",
+    "GrantStatus",
+    "MailAccount",
+    "Message",
+    "MessageUid",
+    "MigrationRun",
+    "MigrationStep",
+    "OAuthClient",
+    "Participant",
+    "Quarantined",
+    "Role",
+    "SealedText",
+    "TenantAccess",
+    "Thread",
+    "ThreadKey",
+]

@@ -1,0 +1,120 @@
+"""MailAccount: one mailbox of one user, where it is and how it is doing."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from mailaccounts.mail.types import Endpoint, Security
+
+
+class AccountStatus(models.TextChoices):
+    """Judged from evidence only: the last thing that worked or didn't (product point 7)."""
+
+    NEW = "new", _("Not synced yet")
+    OK = "ok", _("Up to date")
+    WAITING = "waiting", _("Waiting for the server")
+    NEEDS_OWNER = "needs_owner", _("Needs your attention")
+    NEEDS_ADMIN = "needs_admin", _("Needs an administrator")
+    DISCONNECTED = "disconnected", _("Disconnected")
+
+
+NEEDS_SOMEBODY = (AccountStatus.NEEDS_OWNER, AccountStatus.NEEDS_ADMIN)
+ERASING = "erasing"  # status_code of a disconnected account whose mail is on its way out, and then itself
+
+
+class MailAccount(models.Model):
+    """A mailbox. ``smtp_host`` is empty for an account that only reads.
+
+    ``takes_tokens`` when the IMAP server offered sign-in with OAuth at the last login, ``exchanged_by`` is the preset
+    that the domain's mail goes to, "" when that isn't known.
+
+    ``last_mail_at`` is when a sync last found something new. Until ``watched_until`` the watcher whose token is
+    ``watcher`` has a connection that tells what arrives, or is about to, so that polling may be rare. At
+    ``compared_at`` server and store were compared: that many messages were missing, and stored twice.
+
+    A worker owns the account while ``lease_owner`` is its token and ``lease_until`` lies ahead. ``notice_due`` while
+    its owner has yet to be told what the status wants of them.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="mail_accounts")
+    address = models.EmailField(max_length=254)
+
+    imap_host = models.CharField(max_length=253)
+    imap_port = models.PositiveIntegerField(default=993)
+    imap_security = models.CharField(max_length=8, default=Security.TLS)
+    smtp_host = models.CharField(max_length=253, blank=True)
+    smtp_port = models.PositiveIntegerField(default=465)
+    smtp_security = models.CharField(max_length=8, default=Security.TLS)
+
+    takes_tokens = models.BooleanField(default=False, editable=False)
+    exchanged_by = models.CharField(max_length=40, blank=True, editable=False)
+
+    since = models.DateField(null=True, blank=True, help_text=_("Mail older than this is left alone."))
+
+    status = models.CharField(max_length=12, choices=AccountStatus, default=AccountStatus.NEW)
+    status_code = models.CharField(max_length=40, blank=True)
+    status_message = models.TextField(blank=True)
+    stage = models.CharField(max_length=100, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    next_sync_at = models.DateTimeField(null=True, blank=True)
+    last_sync_at = models.DateTimeField(null=True, blank=True)
+    last_mail_at = models.DateTimeField(null=True, blank=True, editable=False)
+    watcher = models.CharField(max_length=32, blank=True, editable=False)
+    watched_until = models.DateTimeField(null=True, blank=True, editable=False)
+
+    compared_at = models.DateTimeField(_("compared"), null=True, blank=True, editable=False)
+    compared_missing = models.PositiveIntegerField(_("messages missing then"), default=0, editable=False)
+    compared_doubled = models.PositiveIntegerField(_("messages stored twice then"), default=0, editable=False)
+    clean_syncs = models.PositiveIntegerField(default=0)
+    notice_due = models.BooleanField(default=False, editable=False)
+
+    lease_owner = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("mail account")
+        verbose_name_plural = _("mail accounts")
+        constraints = [
+            models.UniqueConstraint("owner", Lower("address"), name="mailaccount_once_per_owner"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=AccountStatus.values), name="mailaccount_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(imap_security__in=list(Security)) & models.Q(smtp_security__in=list(Security)),
+                name="mailaccount_always_encrypted",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(imap_port__range=(1, 65535)) & models.Q(smtp_port__range=(1, 65535)),
+                name="mailaccount_ports_in_range",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_sync_at"], name="mailaccount_due"),
+            models.Index(fields=["watcher"], name="mailaccount_watcher"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def is_erasing(self) -> bool:
+        return (self.status, self.status_code) == (AccountStatus.DISCONNECTED, ERASING)
+
+    @property
+    def imap(self) -> Endpoint:
+        return Endpoint(
+            protocol="imap", host=self.imap_host, port=self.imap_port, security=Security(self.imap_security)
+        )
+
+    @property
+    def smtp(self) -> Endpoint | None:
+        if not self.smtp_host:
+            return None
+        return Endpoint(
+            protocol="smtp", host=self.smtp_host, port=self.smtp_port, security=Security(self.smtp_security)
+        )

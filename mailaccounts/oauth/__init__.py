@@ -1,0 +1,1 @@
+"""The oauth room: obtains tokens from identity providers. Knows no Django."""

@@ -1,0 +1,65 @@
+"""Every job by name. The only module that knows django-q2; arguments are ids, since the broker pickles them."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+
+from django.db import transaction
+from django_q.brokers import get_broker
+from django_q.models import Schedule
+from django_q.tasks import async_task
+
+logger = logging.getLogger(__name__)
+
+
+class Job(StrEnum):
+    """Dotted paths of tasks, which sit above this module and are called by name."""
+
+    TICK = "mailaccounts.tasks.tick"
+    DAY = "mailaccounts.tasks.day"
+    SYNC = "mailaccounts.tasks.sync"
+    MOVE = "mailaccounts.tasks.move"
+    ERASE = "mailaccounts.tasks.erase"
+    COMPARE = "mailaccounts.tasks.compare"
+    NOTIFY = "mailaccounts.tasks.notify"
+    DEPART = "mailaccounts.tasks.depart"
+    GIVE_BACK = "mailaccounts.tasks.give_back"
+    CANARIES = "mailaccounts.tasks.canaries"
+    CAMPAIGNS = "mailaccounts.tasks.campaigns"
+    CAMPAIGN_STEP = "mailaccounts.tasks.campaign_step"
+
+
+def enqueue(job: Job, *ids: int) -> None:
+    """Queues ``job`` once the current transaction has committed, and never if it is rolled back.
+
+    A broker that is down is logged and no more: what was committed stands, and the tick queues what is due.
+    """
+    if not all(isinstance(each, int) for each in ids):
+        raise TypeError("a task takes ids, nothing else")
+    transaction.on_commit(lambda: _send(job, ids))
+
+
+def _send(job: Job, ids: tuple[int, ...]) -> None:
+    try:
+        async_task(job.value, *ids, save=False)
+    except Exception as error:  # noqa: BLE001 - every broker has errors of its own
+        logger.error("%s couldn't be queued: %s", job.name, type(error).__name__)
+
+
+def waiting() -> int:
+    """How many jobs wait for a worker."""
+    return int(get_broker().queue_size())
+
+
+def ensure_schedules() -> None:
+    """Sees to it that the tick runs every minute and the day's work once a day; safe to call any number of times."""
+    _schedule("mailaccounts tick", Job.TICK, schedule_type=Schedule.MINUTES, minutes=1)
+    _schedule("mailaccounts day", Job.DAY, schedule_type=Schedule.DAILY)
+
+
+def _schedule(name: str, job: Job, **when: object) -> None:
+    options = "q_options={'save': False}"  # a row that says all went well helps nobody
+    Schedule.objects.update_or_create(
+        name=name, defaults={"func": job.value, "kwargs": options, "repeats": -1, **when}
+    )

@@ -1,0 +1,1 @@
+"""The rules decide: plain functions over plain values, without Django and without I/O."""

@@ -1,0 +1,176 @@
+"""What mail servers may be asked for, by all workers together: connections at once, commands, bytes a day, and rests.
+
+Providers limit each mailbox, and its owner's other mail programs live off the same allowance: half of it is ours. The
+cache counts, so that workers have to share one for that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from mailaccounts import presets
+from mailaccounts.conf import settings
+from mailaccounts.errors import AllowanceSpent, Throttled
+from mailaccounts.services import shared, slots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mailaccounts.mail.types import Traffic
+    from mailaccounts.presets import ProviderLimits
+    from mailaccounts.services.slots import Slot
+
+OURS = 0.5  # of what a provider allows a mailbox
+CONNECTIONS = 8  # where it doesn't say: Exchange has let so many in, and Dovecot lets ten
+COMMANDS = 10_000  # in ten minutes, where it doesn't say: no honest sync needs more
+SLOT_SECONDS = 180.0  # longer than a proof takes
+LONGEST_SILENCE = 1860.0  # of a session that is watched: IDLE is renewed within 29 minutes (RFC 2177)
+ROOM_SECONDS = 30.0  # after which one may look for a free connection again
+SETTLE_COMMANDS, SETTLE_BYTES = 50, 2**20  # what a session may spend before it is counted
+WINDOW, DAY = 600, 86_400
+
+WAIT_SECONDS = 20.0  # that a worker stands by for a slot
+POLL_SECONDS = 0.2
+PAUSE_SECONDS = 60.0  # where a server that asks for a rest doesn't say how long
+LONGEST_PAUSE = 3600.0
+
+
+class Meter:
+    """What one session may spend of a mailbox's allowance: holds its connection, and counts commands and bytes."""
+
+    def __init__(self, host: str, mailbox: str, *, session_seconds: float) -> None:
+        """Takes a connection; AllowanceSpent when none is free, the mailbox has spent what it has, or has to rest."""
+        self._host, self._key = host, _key(host, mailbox)
+        self._limits = _limits(host)
+        self._commands = self._bytes = 0
+        self._silence = max(SLOT_SECONDS, session_seconds)
+        self._insist()
+        self._slots = self._connect()
+        self._held_at = time.monotonic()
+
+    def spend(self, traffic: Traffic) -> None:
+        """Counts what was spent since the last time, once that is worth the while; AllowanceSpent when it was the
+        last there is."""
+        now = time.monotonic()
+        if traffic.handed_over or now - self._held_at > SLOT_SECONDS / 10:
+            self._held_at = now
+            for slot in self._slots:
+                slot.renew(LONGEST_SILENCE if traffic.handed_over else self._silence)
+        commands, received = traffic.commands - self._commands, traffic.bytes_received - self._bytes
+        if commands >= SETTLE_COMMANDS or received >= SETTLE_BYTES:
+            self._settle(traffic)
+            self._insist()
+
+    def close(self, traffic: Traffic) -> None:
+        """Counts the rest and lets go of the connection."""
+        taken, self._slots = self._slots, []
+        for slot in taken:
+            slot.release()
+        if taken:
+            self._settle(traffic)
+
+    def _connect(self) -> list[Slot]:
+        """A connection of the mailbox's, and one of all that the provider lets us have where it says so."""
+        own = max(1, int(self._limits.connections * OURS)) if self._limits.connections else CONNECTIONS
+        rooms = [(self._key, own)]
+        if self._limits.connections_in_all:
+            rooms.append((_key(self._host), self._limits.connections_in_all))
+        taken: list[Slot] = []
+        for key, among in rooms:
+            slot = slots.take(f"{key}:connection", among=among, seconds=self._silence)
+            if slot is None:
+                for each in taken:
+                    each.release()
+                raise AllowanceSpent(host=self._host, retry_after=ROOM_SECONDS)
+            taken.append(slot)
+        return taken
+
+    def _insist(self) -> None:
+        """That the mailbox needn't rest, and has commands and bytes left."""
+        now, counters = time.time(), self._counters()
+        known = shared.get_many([f"{self._key}:rests", *(each.key for each in counters)])
+        waits = [each.seconds - now % each.seconds for each in counters if known.get(each.key, 0) >= each.limit]
+        wait = max([known.get(f"{self._key}:rests", 0.0) - now, *waits])
+        if wait > 0:
+            raise AllowanceSpent(host=self._host, retry_after=wait)
+
+    def _settle(self, traffic: Traffic) -> None:
+        spent = (traffic.commands - self._commands, traffic.bytes_received - self._bytes)
+        self._commands, self._bytes = traffic.commands, traffic.bytes_received
+        for counter, amount in zip(self._counters(), spent, strict=False):
+            counter.add(amount)
+
+    def _counters(self) -> list[_Counter]:
+        """Of commands and, where the provider limits them, of bytes; each window begins with nothing spent."""
+        allowed = self._limits.commands_per_ten_minutes
+        counters = [_Counter.now(f"{self._key}:commands", int(allowed * OURS) if allowed else COMMANDS, WINDOW)]
+        if allowed := self._limits.download_bytes_per_day:
+            counters.append(_Counter.now(f"{self._key}:bytes", int(allowed * OURS), DAY))
+        return counters
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """What may be spent within a window of so many ``seconds``."""
+
+    key: str
+    limit: int
+    seconds: int
+
+    @classmethod
+    def now(cls, key: str, limit: int, seconds: int) -> Self:
+        return cls(f"{key}:{int(time.time() // seconds)}", limit, seconds)
+
+    def add(self, amount: int) -> None:
+        shared.count(self.key, amount, seconds=2 * self.seconds)
+
+
+def rest(host: str, mailbox: str, seconds: float | None) -> None:
+    """Leaves a mailbox alone whose server has asked any of the workers to slow down."""
+    pause = min(seconds or ROOM_SECONDS, LONGEST_PAUSE)
+    shared.put(f"{_key(host, mailbox)}:rests", time.time() + pause, pause)
+
+
+@contextmanager
+def at_most(host: str) -> Iterator[None]:
+    """Work at the mail server ``host``, MOVES_AT_ONCE at a time. Throttled when there is no room, and while the server
+    has asked any of the workers to slow down."""
+    key = f"mailaccounts:moves:{host.lower()}"
+    slot = _stand_by(key, host)
+    try:
+        yield
+    except Throttled as error:
+        seconds = min(error.retry_after or PAUSE_SECONDS, LONGEST_PAUSE)
+        shared.put(f"{key}:rests", time.time() + seconds, seconds)
+        raise
+    finally:
+        slot.release()
+
+
+def _stand_by(key: str, host: str) -> Slot:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        rests = shared.get(f"{key}:rests", 0.0) - time.time()
+        if rests > 0:
+            raise Throttled(host=host, retry_after=rests)
+        slot = slots.take(key, among=settings.moves_at_once, seconds=SLOT_SECONDS)
+        if slot is not None:
+            return slot
+        if time.monotonic() > deadline:
+            raise Throttled(host=host, retry_after=PAUSE_SECONDS)
+        time.sleep(POLL_SECONDS)
+
+
+def _limits(host: str) -> ProviderLimits:
+    known = presets.for_host(host, extra=settings.extra_presets)
+    return known.limits if known else presets.ProviderLimits()
+
+
+def _key(host: str, mailbox: str = "") -> str:
+    """Addresses are nothing to put into a cache that others may read, nor do all of them make a key."""
+    digest = hashlib.blake2b(mailbox.lower().encode(), digest_size=12).hexdigest() if mailbox else "all"
+    return f"mailaccounts:budget:{host.lower()}:{digest}"

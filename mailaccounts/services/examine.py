@@ -1,0 +1,246 @@
+"""Examines messages of the open folder: which of them matter, and what those say."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.db import DataError, IntegrityError
+from django.utils import timezone
+
+from mailaccounts.hooks import hooks
+from mailaccounts.mail.headers import parse_headers
+from mailaccounts.models import Fault
+from mailaccounts.rules.labels import is_left_out
+from mailaccounts.rules.progress import Pace
+from mailaccounts.rules.threads import matched
+from mailaccounts.services import conversations, quarantine
+from mailaccounts.services.announce import announce
+from mailaccounts.services.bodies import Bodies, isolated, portions
+from mailaccounts.services.quarantine import Troublesome
+from mailaccounts.services.store import Batch, Found, store_batch, stored_bodies
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from mailaccounts.models import Folder
+    from mailaccounts.services.work import Work
+
+logger = logging.getLogger(__name__)
+
+ADDRESSES = 10_000  # in one question to the host; databases have a limit on the values of a query
+REFUSALS = 20  # messages of one folder that may be left out before the fault must be ours
+UNSTORABLE = (DataError, IntegrityError, ValueError, OverflowError)  # what a database says to values it can't hold
+
+
+@dataclass(slots=True, kw_only=True)
+class Examination:
+    """Examines batches of one folder, new mail or history, and moves its cursor ``moves``, a field of ``Batch``: to
+    the last UID of each portion that is stored. It stays where it is when that is "".
+
+    ``done`` of ``total`` messages of the folder were examined so far; ``trouble`` are those that can't be had, of
+    which the store was ``told`` so many.
+    """
+
+    work: Work
+    folder: Folder
+    moves: str
+    done: int = 0
+    total: int = 0
+    refused: int = 0
+    told: int = 0
+    newest: datetime | None = None
+    pace: Pace = field(init=False)
+    trouble: list[Troublesome] = field(default_factory=list)
+    bodies: Bodies = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(began=time.monotonic(), first=self.done)
+        self.bodies = Bodies(work=self.work, folder_id=self.folder.pk, trouble=self.trouble)
+
+    def examine(self, uids: Sequence[int]) -> bool:
+        """Headers of all, then bodies and rows portion by portion; False when the time was spent first."""
+        self.work.show(self._stage)
+        return self._judge(uids, examined=uids)
+
+    def join(self, uids: Sequence[int]) -> bool:
+        """Stores messages that were examined before, now that their conversation turned out to have a contact; those
+        of which that isn't true, whatever lies at these UIDs by now, are left alone again. False as above."""
+        return self._judge(uids, examined=())
+
+    def _judge(self, uids: Sequence[int], *, examined: Sequence[int]) -> bool:
+        letters = self._headers(uids)
+        wanted = self._matched(letters)
+        if joining := self._joining(letters, wanted):
+            # Judged like the others: what lies at a UID may be another message by now.
+            letters = [*self._headers(joining), *letters]
+            wanted |= self._matched(letters)
+        return self._keep(letters, wanted=wanted, uids=examined)
+
+    def again(self, uids: Sequence[int]) -> None:
+        """Gives messages that were quarantined another chance; what makes no trouble any more is let go."""
+        letters = self._headers(uids)
+        self._keep(letters, wanted=self._matched(letters), uids=())
+        self._store([], at=None, examined=0)
+        quarantine.clear(self.folder, set(uids) - {each.uid for each in self.trouble}, held=self.work.held)
+
+    def give_up(self, uid: int) -> None:
+        """Sets aside a message over which the connection ended, and goes past it."""
+        self.trouble = [each for each in self.trouble if each.uid != uid]
+        self.trouble.append(Troublesome(uid=uid, fault=Fault.UNFETCHABLE))
+        self.told = 0
+        self._store([], at=uid, examined=1 if self.moves else 0)
+
+    def skip(self, uid: int) -> None:
+        """Moves the cursor to ``uid``: there is nothing to examine before it."""
+        self._store([], at=uid, examined=0)
+
+    def remember(self, uids: Sequence[int]) -> None:
+        """Reads once more which conversations the messages left alone belong to: another sync knew them."""
+        self._stand_by(self._headers(uids))
+
+    def _keep(self, letters: Sequence[Found], *, wanted: set[int], uids: Sequence[int]) -> bool:
+        stored = stored_bodies(self.work.account.pk, {each.headers.fingerprint for each in letters})
+        known = {fingerprint for fingerprint, has_body in stored.items() if has_body}
+        for each in letters:
+            if each.uid not in wanted and each.headers.fingerprint in stored:
+                # Its contact is gone, its row is not: note where it lies now, and ask for nothing.
+                wanted.add(each.uid)
+                known.add(each.headers.fingerprint)
+        self._stand_by([each for each in letters if each.uid not in wanted])
+        batch, examined = list(portions(letters, wanted=wanted, known=known)), set(uids)
+        for portion in batch:
+            kept = self.bodies.complete([each for each in portion if each.uid in wanted], known=known)
+            known.update(each.headers.fingerprint for each in kept if each.content)
+            new = [each.uid for each in portion if each.uid in examined]
+            self.done += len(new)
+            at = uids[-1] if uids and portion is batch[-1] else new[-1] if new else None
+            self.work.report.stored += self._store(kept, at=at, examined=len(new))
+            self.work.report.examined += len(new)
+            self.work.report.matched += len(kept)
+            announce(self.work.account.pk)
+            if self.work.is_over and portion is not batch[-1]:
+                return False
+        return True
+
+    def _headers(self, uids: Sequence[int]) -> list[Found]:
+        """The headers of ``uids``, in their order, without those that are gone, can't be read at all, or that nobody
+        wants."""
+        letters = []
+        for each in (each for batch in self.work.session.headers(uids) for each in batch):
+            if self.newest is None or each.internal_date > self.newest:
+                self.newest = each.internal_date
+            if is_left_out(each.provided.labels):
+                continue
+            parse = partial(parse_headers, each.header, size=each.size, internal_date=each.internal_date)
+            headers = isolated(parse, folder_id=self.folder.pk, uid=each.uid)
+            if headers is None:
+                self.trouble.append(
+                    Troublesome(uid=each.uid, fault=Fault.UNREADABLE, size=each.size, received_at=each.internal_date)
+                )
+            else:
+                letters.append(
+                    Found(
+                        uid=each.uid,
+                        size=each.size,
+                        received_at=each.internal_date,
+                        headers=headers,
+                        flags=each.flags,
+                        provided=each.provided,
+                    )
+                )
+        refused = self.work.session.unreadable.intersection(uids)
+        self.trouble += [Troublesome(uid=uid, fault=Fault.UNFETCHABLE) for uid in refused]
+        return letters
+
+    def _matched(self, letters: Sequence[Found]) -> set[int]:
+        """The UIDs that concern a contact: one question to the host for the whole batch and its stored threads."""
+        keys = conversations.stored_keys(self.work.account.pk, (key for each in letters for key in each.keys))
+        people = conversations.people(keys.values())
+        addresses = set().union(*(each.headers.addresses for each in letters), *people.values())
+        known = self._known(list(addresses))
+        stored = {key: thread for key, thread in keys.items() if not people.get(thread, set()).isdisjoint(known)}
+        return matched([each.letter for each in letters], known=known, stored=stored)
+
+    def _known(self, addresses: Sequence[str]) -> set[str]:
+        """Whom the host knows: one question, or a few for addresses in such numbers as only an attack has."""
+        known: set[str] = set()
+        for start in range(0, len(addresses), ADDRESSES):
+            known |= hooks().known_addresses(self.work.account, set(addresses[start : start + ADDRESSES]))
+        return known
+
+    def _joining(self, letters: Sequence[Found], wanted: set[int]) -> list[int]:
+        """The messages of this folder that were left alone before, and belong to the conversations of the ``wanted``.
+        Those of other folders are noted; letters of this batch that only these tie to them become wanted."""
+        here: list[int] = []
+        ask = [each for each in letters if each.uid in wanted]
+        while ask:
+            taken, met = self.work.bystanders.take(key for each in ask for key in each.keys)
+            here += taken.pop(self.folder.pk, [])
+            for folder_id, uids in taken.items():
+                self.work.joining.setdefault(folder_id, set()).update(uids)
+                self.work.elsewhere.add(folder_id)
+            others = (each for each in letters if each.uid not in wanted)
+            ask = [each for each in others if any(hash(key) in met for key in each.keys)]
+            wanted.update(each.uid for each in ask)
+        return sorted(set(here) - {each.uid for each in letters})
+
+    def _stand_by(self, letters: Sequence[Found]) -> None:
+        for each in letters:
+            self.work.bystanders.add(self.folder.pk, each.uid, each.keys)
+
+    def _store(self, found: Sequence[Found], *, at: int | None, examined: int) -> int:
+        """Stores, halving what the database refuses until the one message to blame is alone: that one is kept without
+        its body or, if need be, not at all. Raises what the database said when it refuses one after another."""
+        cursor = {self.moves: at} if self.moves else {}
+        batch = Batch(
+            folder_id=self.folder.pk,
+            uidvalidity=self.folder.uidvalidity or 0,
+            examined=examined,
+            found=found,
+            trouble=self.trouble[self.told :],
+            joining={key: self.work.joining[key] for key in self.work.elsewhere & self.work.joining.keys()},
+            stage=self._stage,
+            mail_at=self._mail_at(examined=examined),
+            **cursor,
+        )
+        try:
+            stored = store_batch(self.work.held, batch)
+        except UNSTORABLE as error:
+            if not found or self.refused >= REFUSALS:
+                raise
+            logger.warning("folder %d: %d message(s) refused: %s", self.folder.pk, len(found), type(error).__name__)
+        else:
+            self.told += len(batch.trouble)
+            self.work.elsewhere.clear()
+            if self.moves and at is not None:
+                setattr(self.folder, self.moves, at)
+            return stored
+        if len(found) > 1:
+            middle = len(found) // 2
+            stored = self._store(found[:middle], at=None, examined=0)
+            return stored + self._store(found[middle:], at=at, examined=examined)
+        self.refused += 1
+        self.trouble.append(found[0].in_trouble(Fault.UNSTORABLE))
+        bare = [replace(found[0], content=None)] if found[0].content else []
+        return self._store(bare, at=at, examined=examined)
+
+    def _mail_at(self, *, examined: int) -> datetime | None:
+        """When mail last came, if that is news: now, or as far as history tells when the newest of it arrived."""
+        if not examined or self.moves == "":
+            return None
+        now = timezone.now()
+        at = now if self.moves == "last_uid" else min(self.newest or now, now)
+        before = self.work.account.last_mail_at
+        if before is not None and at <= before:
+            return None
+        self.work.account.last_mail_at = at
+        return at
+
+    @property
+    def _stage(self) -> str:
+        return f"Reading {self.folder.name[:30]}, {self.pace.words(self.done, self.total, now=time.monotonic())}"

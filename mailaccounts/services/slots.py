@@ -1,0 +1,39 @@
+"""A number of slots that all workers share: how many may do something at the same time.
+
+The cache counts, so that workers have to share one for that. A slot that its worker lost is free again after a while.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from mailaccounts.services import shared
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One of the slots, and the mark by which its holder knows that it is still theirs."""
+
+    key: str
+    mark: str
+
+    def renew(self, seconds: float) -> None:
+        """Keeps the slot for as long again, unless it was lost."""
+        if shared.get(self.key) == self.mark:
+            shared.extend(self.key, seconds)
+
+    def release(self) -> None:
+        """Frees the slot; one that was lost meanwhile is left to who has it now."""
+        if shared.get(self.key) == self.mark:
+            shared.forget(self.key)
+
+
+def take(key: str, *, among: int, seconds: float) -> Slot | None:
+    """One of ``among`` slots for ``seconds``, or None when all are taken."""
+    mark, first = secrets.token_hex(8), secrets.randbelow(among)
+    for number in range(among):  # not all from the first: with many workers they would meet there
+        slot = f"{key}:{(first + number) % among}"
+        if shared.add(slot, mark, seconds):
+            return Slot(slot, mark)
+    return None

@@ -1,0 +1,199 @@
+"""One folder's turn in a sync: new mail, then what changed of stored mail, then a slice of history."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from mailaccounts.mail.types import Known
+from mailaccounts.rules.sync_plan import Restart, arrivals, history, look, plan, was_misled
+from mailaccounts.services import changes, folders, narrow, places, quarantine
+from mailaccounts.services.bodies import OutOfTime
+from mailaccounts.services.changes import Changes
+from mailaccounts.services.examine import Examination
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailaccounts.mail.types import FolderState
+    from mailaccounts.models import Folder
+    from mailaccounts.rules.sync_plan import History
+    from mailaccounts.services.work import Work
+
+LOOK_BACK = 2000  # messages of a history under way that are read again for the conversations they belong to
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """Opens the folder, and reads it as far as time allows."""
+
+    work: Work
+    folder: Folder
+
+    def read_news(self) -> bool:
+        """Opens the folder, examines what is new in it, and brings what is stored up to date; False when the time was
+        spent first. Raises FolderMissing and PermissionMissing."""
+        cursor = folders.cursor_of(self.folder)
+        seen = self._open()
+        decision = plan(cursor, seen, since=self.work.account.since)
+        if isinstance(decision, Restart):
+            folders.restart(self.folder, decision.cursor, held=self.work.held)
+            self._settle(seen, Changes(), beyond=0)
+            return True
+        new: Sequence[int] = ()
+        if decision.above is not None:
+            told = arrivals(cursor, seen)
+            new = self.work.session.search(above=decision.above) if told is None else told
+        if not self._examine(new, moves="last_uid", total=len(new)):
+            return False
+        if self.folder.last_uid < seen.uidnext - 1:  # the UIDs up to there belong to nothing any more
+            self._examination(moves="last_uid").skip(seen.uidnext - 1)
+        way = look(cursor, seen, arrived=len(new))
+        found = changes.find(self.work.session, self.folder, seen, way) if way else Changes()
+        if new:
+            found.columns["changed_at"] = timezone.now()
+        if was_misled(cursor, seen, arrived=len(new)):
+            found.columns |= folders.history_again(self.folder.history_until)
+        self._settle(seen, found, beyond=sum(uid >= seen.uidnext for uid in new))
+        return True
+
+    def read_history(self, *, until: float) -> bool:
+        """Reads what is new, and goes on with history, the newest first, until the instant ``until`` of
+        time.monotonic(); True when nothing is left of it. A batch at least is examined. Raises as ``read_news``."""
+        if not self.read_news():
+            return False
+        while (left := history(folders.cursor_of(self.folder), since=self.work.account.since)) is not None:
+            if not self._go_back(left, until=until):
+                return False
+        return True
+
+    def _go_back(self, left: History, *, until: float) -> bool:
+        """Goes on with one pass through history; False when time ran out before its end."""
+        uids = self.work.session.search(below=left.below, since=left.since, before=left.before)
+        folders.go_on(self.folder, left, count=len(uids), held=self.work.held)
+        self._recall(left)
+        uids.reverse()
+        done, total = self.folder.history_done, self.folder.history_total
+        if not self._examine(uids, moves="history_below", done=done, total=total, until=until):
+            return False
+        folders.end_history(self.folder, left, held=self.work.held)
+        return True
+
+    def look_back(self) -> bool:
+        """Reads once more what was left alone of the newest messages, unless that was in this sync."""
+        if self._is_fresh() and self._open().uidvalidity == self.folder.uidvalidity:
+            self._remember(self.work.session.search(since=self.work.account.since)[-LOOK_BACK:])
+        return True
+
+    def join(self, *, uids: Sequence[int]) -> bool:
+        """Stores messages that were left alone, now that their conversation turned out to have a contact; False when
+        the time was spent first."""
+        if self._open().uidvalidity != self.folder.uidvalidity:
+            uids = ()
+        quarantined = quarantine.uids_of(self.folder) if uids else set()
+        left = [uid for uid in uids if uid not in quarantined]
+        while left:
+            batch = left[: narrow.size(self.folder)]
+            examination = self._examination(moves="")
+            try:
+                with narrow.blaming(examination, batch):
+                    if not examination.join(batch):
+                        return False
+            except OutOfTime:
+                return False
+            narrow.went_well(examination)
+            left = left[len(batch) :]
+            if left:
+                folders.note_joined(self.folder, left=left, held=self.work.held)
+        folders.note_joined(self.folder, left=(), held=self.work.held)
+        return True
+
+    def again(self, *, uids: Sequence[int]) -> bool:
+        """Gives messages that were quarantined another chance."""
+        if self._open().uidvalidity == self.folder.uidvalidity:
+            examination = self._examination(moves="")
+            for uid in uids:
+                try:
+                    with narrow.blaming(examination, [uid]):
+                        examination.again([uid])
+                except OutOfTime:
+                    return False
+        return True
+
+    def _open(self) -> FolderState:
+        session, folder = self.work.session, self.folder
+        known = None
+        tells = session.abilities.qresync and not session.abilities.gmail  # of labels it would say nothing
+        if tells and folder.uidvalidity and folder.highestmodseq:
+            known = Known(uidvalidity=folder.uidvalidity, modseq=folder.highestmodseq)
+        seen = session.select(folder.name, readonly=True, known=known)
+        if seen.uidnext == 0:  # RFC 9051 wants it, older servers may leave it out
+            last = folder.last_uid if folder.uidvalidity == seen.uidvalidity else 0
+            seen = replace(seen, uidnext=max(session.search(above=last), default=last) + 1)
+        return seen
+
+    def _examine(
+        self, uids: Sequence[int], *, moves: str, total: int, done: int = 0, until: float | None = None
+    ) -> bool:
+        examination = self._examination(moves=moves, done=done, total=total)
+        until = self.work.deadline if until is None else until
+        position = 0
+        while position < len(uids):
+            if position and time.monotonic() > until:
+                return False
+            batch = uids[position : position + narrow.size(self.folder)]
+            try:
+                with narrow.blaming(examination, batch):
+                    if not examination.examine(batch):
+                        return False
+            except OutOfTime:
+                return False
+            narrow.went_well(examination)
+            position += len(batch)
+        return True
+
+    def _examination(self, *, moves: str, done: int = 0, total: int = 0) -> Examination:
+        return Examination(work=self.work, folder=self.folder, moves=moves, done=done, total=total)
+
+    def _recall(self, left: History) -> None:
+        """Reads again what another sync left alone just before its time was spent: conversations don't end there."""
+        if self._is_fresh() and self.folder.history_done:
+            uids = self.work.session.search(
+                above=left.below - 1, below=self.folder.history_until, since=left.since, before=left.before
+            )
+            self._remember(uids[:LOOK_BACK])
+
+    def _remember(self, uids: Sequence[int]) -> None:
+        known = set(places.stored_uids(self.folder)) | quarantine.uids_of(self.folder)
+        left = [uid for uid in uids if uid not in known]
+        while left:
+            batch = left[: narrow.size(self.folder)]
+            examination = self._examination(moves="")
+            try:
+                examination.remember(batch)
+            except narrow.BROKEN_OFF:
+                self.work.looked_back.discard(self.folder.pk)  # from the beginning, in steps that don't grow meanwhile
+                narrow.broke_off(examination, batch)
+                raise
+            left = left[len(batch) :]
+
+    def _is_fresh(self) -> bool:
+        """Whether this sync comes to the history of the folder for the first time; from then on it remembers."""
+        fresh = self.folder.pk not in self.work.looked_back
+        self.work.looked_back.add(self.folder.pk)
+        return fresh
+
+    def _settle(self, seen: FolderState, found: Changes, *, beyond: int) -> None:
+        """Notes what the folder looked like, ``beyond`` messages that came after it was opened included."""
+        changes.settle(
+            self.work,
+            self.folder,
+            found,
+            uidnext=max(seen.uidnext, self.folder.last_uid + 1),
+            exists=seen.exists + beyond,
+            highestmodseq=seen.highestmodseq,
+            synced_at=timezone.now(),
+        )

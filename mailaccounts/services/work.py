@@ -1,0 +1,50 @@
+"""What one sync of an account has at hand."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mailaccounts.services import lease
+from mailaccounts.services.bystanders import Bystanders
+
+if TYPE_CHECKING:
+    from mailaccounts.mail.imap import ImapSession
+    from mailaccounts.models import MailAccount
+    from mailaccounts.services.lease import Lease
+    from mailaccounts.services.report import Progress, SyncReport
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """Counts into ``report`` and ends at ``deadline`` (of time.monotonic).
+
+    ``joining`` are messages of other folders than the open one that belong to a conversation with a contact after all:
+    UIDs by folder; of those in the folders ``elsewhere`` the store was not told yet. ``looked_back`` are the folders
+    whose history this sync has gone on with. ``given_up`` messages in a row ended the connection; ``try_once_more``
+    when the next attempt is at something else.
+    """
+
+    account: MailAccount
+    held: Lease
+    session: ImapSession
+    report: SyncReport
+    progress: Progress
+    deadline: float
+    bystanders: Bystanders = field(default_factory=Bystanders)
+    joining: dict[int, set[int]] = field(default_factory=dict)
+    elsewhere: set[int] = field(default_factory=set)
+    looked_back: set[int] = field(default_factory=set)
+    given_up: int = 0
+    try_once_more: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time has been spent."""
+        return time.monotonic() > self.deadline
+
+    def show(self, stage: str) -> None:
+        """Says what is going on, and keeps the lease."""
+        lease.renew(self.held, stage=stage[:100])
+        self.progress(stage)

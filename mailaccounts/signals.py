@@ -1,0 +1,14 @@
+"""What the host can listen to. Each is sent after the commit, with ids only."""
+
+from django.dispatch import Signal
+
+message_stored = Signal()
+"""Messages are in the store. ``message_ids: list[int]`` (our keys, 200 at most), ``account_id: int``. Sent at least
+once per message: receivers are idempotent. When one raises, receivers are called again for each message by itself,
+and for those that it still fails on at the account's next sync."""
+
+account_status_changed = Signal()
+"""``account_id: int``, ``status: str``, ``code: str`` (an error code, or "")."""
+
+credential_switched = Signal()
+"""An account signs in another way now. ``account_id: int``, ``old: str``, ``new: str`` (backend slugs)."""

@@ -1,0 +1,101 @@
+"""Tasks: ids in, one service call each.
+
+Nothing leaves a task but None: what django-q2 stores of a failure is the exception's text and traceback.
+"""
+
+from __future__ import annotations
+
+from mailaccounts.services import campaign_work, canary, invitations, resume, sample, secret_expiry
+from mailaccounts.services.credentials import destroy_retired
+from mailaccounts.services.departures import disconnect_departed
+from mailaccounts.services.due import enqueue_due, go_on
+from mailaccounts.services.erase import erase as erase_account
+from mailaccounts.services.give_back import give_back_due
+from mailaccounts.services.notices import notify as notify_owner
+from mailaccounts.services.notices import notify_due
+from mailaccounts.services.offered import look_up_exchangers
+from mailaccounts.services.poll import poll
+from mailaccounts.services.safely import safely
+from mailaccounts.services.sweep import sweep
+from mailaccounts.services.watch_claims import release_lost
+
+
+def tick() -> None:
+    """Queues what is due, and finishes what a lost worker or a provider out of order left undone."""
+    for work in (
+        disconnect_departed,
+        release_lost,
+        enqueue_due,
+        notify_due,
+        resume.resume_due,
+        campaign_work.enqueue_due,
+        invitations.remind_due,
+        destroy_retired,
+        give_back_due,
+        canary.enqueue_due,
+        sweep,
+    ):
+        safely(work)
+
+
+def day() -> None:
+    """Says whose secret ends soon, asks where the mail of mailboxes with a password goes by now, and has some of all
+    mailboxes compared with what is stored of them."""
+    safely(secret_expiry.warn)
+    safely(look_up_exchangers)
+    safely(sample.enqueue_sample)
+
+
+def compare(account_id: int) -> None:
+    """Compares an account's mailbox with what is stored of it."""
+    safely(lambda: sample.compare(account_id))
+
+
+def move(account_id: int) -> None:
+    """Goes on with an account's migration."""
+    safely(lambda: resume.go_on(account_id))
+
+
+def canaries() -> None:
+    """Tries whether the mailboxes that must stay closed to us do."""
+    safely(canary.check_due)
+
+
+def campaigns() -> None:
+    """Begins with the accounts that an administrator has started to move, or wants back."""
+    safely(campaign_work.enqueue_due)
+
+
+def campaign_step(account_id: int) -> None:
+    """Takes an account's step in a campaign on."""
+    safely(lambda: campaign_work.work_on(account_id))
+
+
+def sync(*account_ids: int) -> None:
+    """Syncs accounts, and queues those again that have more than one sync's time allows."""
+    safely(lambda: poll(account_ids))
+
+
+def erase(account_id: int) -> None:
+    """Erases a disconnected account, and queues it again when there was more than one job's time allows."""
+    safely(lambda: _erase(account_id))
+
+
+def notify(account_id: int) -> None:
+    """Sends the notice that is due for an account."""
+    safely(lambda: notify_owner(account_id))
+
+
+def depart() -> None:
+    """Disconnects the accounts of deactivated users."""
+    safely(disconnect_departed)
+
+
+def give_back() -> None:
+    """Tells providers of the grants that nobody uses any more."""
+    safely(give_back_due)
+
+
+def _erase(account_id: int) -> None:
+    if not erase_account(account_id):
+        go_on(account_id)

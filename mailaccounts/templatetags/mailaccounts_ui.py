@@ -1,0 +1,56 @@
+"""What the templates need beyond Django's own tags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django import forms, template
+from django.utils.timesince import timesince
+
+from mailaccounts.models import AccountStatus, MailAccount
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.forms import BoundField
+    from django.utils.safestring import SafeString
+
+register = template.Library()
+
+COLOURS = {
+    AccountStatus.NEW: "blue",
+    AccountStatus.OK: "green",
+    AccountStatus.WAITING: "yellow",
+    AccountStatus.NEEDS_OWNER: "red",
+    AccountStatus.NEEDS_ADMIN: "red",
+    AccountStatus.DISCONNECTED: "blue",
+}
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """The field's widget with the class names that Bootstrap and its kin style."""
+    is_select = isinstance(field.field.widget, forms.Select)
+    names = ["form-select" if is_select else "form-control"]
+    if field.errors:
+        names.append("is-invalid")
+    return field.as_widget(attrs={"class": " ".join(names)})
+
+
+@register.filter
+def status_colour(account: MailAccount) -> str:
+    """The colour of the account's badge: the label says the same in words."""
+    return COLOURS[AccountStatus(account.status)]
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """How long ago, in its largest unit: "4 minutes ago", "just now"."""
+    words = timesince(moment, depth=1)
+    return "just now" if words.startswith("0") else f"{words} ago"
+
+
+@register.filter
+def count(number: int) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,}"

@@ -1,0 +1,63 @@
+"""The pages of Settings → Email accounts and the OAuth callbacks; include at the site's root."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from mailaccounts.views import (
+    accounts,
+    campaigns,
+    connect,
+    depth,
+    disconnect,
+    invitation,
+    migrate,
+    oauth,
+    probe,
+    quarantine,
+    servers,
+    tenants,
+)
+
+app_name = "mailaccounts"
+
+of_administrators: list[URLPattern | URLResolver] = [
+    path("", campaigns.campaigns, name="campaigns"),
+    path("new/", campaigns.new, name="new_campaign"),
+    path("<uuid:run>/", campaigns.board, name="campaign"),
+    path("<uuid:run>/csv/", campaigns.export, name="campaign_csv"),
+]
+
+pages: list[URLPattern | URLResolver] = [
+    path("", accounts.accounts, name="accounts"),
+    path("connect/", connect.connect, name="connect"),
+    path("campaigns/", include(of_administrators)),
+    path("invitation/<str:token>/", invitation.invitation, name="invitation"),
+    path("result/", oauth.result, name="result"),
+    path("<int:pk>/", accounts.account, name="account"),
+    path("<int:pk>/sync/", accounts.sync_now, name="sync_now"),
+    path("<int:pk>/set-aside/", quarantine.quarantine, name="quarantine"),
+    path("<int:pk>/older-mail/", depth.older_mail, name="older_mail"),
+    path("<int:pk>/probe/", probe.probe, name="probe"),
+    path("<int:pk>/switch/", migrate.switch, name="switch"),
+    path("<int:pk>/switch/go-on/", migrate.go_on, name="switch_go_on"),
+    path("<int:pk>/switch/cancel/", migrate.cancel, name="switch_cancel"),
+    path("<int:pk>/go-back/", migrate.go_back, name="go_back"),
+    path("<int:pk>/certificate/", migrate.certificate, name="certificate"),
+    path("<int:pk>/certificate/json/", migrate.certificate_json, name="certificate_json"),
+    path("<int:pk>/allow-sending/", oauth.allow_sending, name="allow_sending"),
+    path("<int:pk>/reconnect/", connect.reconnect, name="reconnect"),
+    path("<int:pk>/servers/", servers.servers, name="servers"),
+    path("<int:pk>/disconnect/", disconnect.disconnect, name="disconnect"),
+    path("receipts/", disconnect.receipts, name="receipts"),
+    path("receipts/<uuid:pk>/", disconnect.receipt, name="receipt"),
+    path("receipts/<uuid:pk>/json/", disconnect.receipt_json, name="receipt_json"),
+]
+
+urlpatterns = [
+    path("settings/email-accounts/", include(pages)),
+    # One callback per provider: answers can't be mixed up between them (RFC 9700 §4.4).
+    path("oauth/<slug:provider>/callback/", oauth.callback, name="callback"),
+    path("oauth/<slug:provider>/admin-consent/", tenants.answered, name="admin_consent"),
+    path("oauth/admin-consent/", tenants.begin, name="begin_admin_consent"),
+]

@@ -1,0 +1,69 @@
+"""Settings → Email accounts: the list, one account, sync now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_GET, require_POST
+
+from mailaccounts import selectors
+from mailaccounts.services import consent
+from mailaccounts.services.due import sync_soon
+from mailaccounts.views import describe, health
+from mailaccounts.views.access import managed_account, private, visible_account
+from mailaccounts.views.banner import banner
+from mailaccounts.views.way import switched_context
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from mailaccounts.views.access import Request
+
+
+@private
+@require_GET
+def accounts(request: Request) -> HttpResponse:
+    """The user's accounts, each with how it is doing in words."""
+    found = health.overview(selectors.accounts_for(request.user).order_by("address"))
+    return render(
+        request,
+        "mailaccounts/account_list.html",
+        {"accounts": found, "receipts": selectors.receipts_for(request.user).exists()},
+    )
+
+
+@private
+@require_GET
+def account(request: Request, pk: int) -> HttpResponse:
+    """One account; for htmx only the part that changes while a sync runs."""
+    found = visible_account(request, pk)
+    if found.is_erasing:
+        return redirect("mailaccounts:disconnect", found.pk)  # which knows its receipt
+    context = {"account": found, "state": describe.state(found), "health": health.of(found)}
+    if request.htmx:
+        response = render(request, "mailaccounts/account_state.html", context)
+    else:
+        how = describe.sign_in(found)
+        context |= {
+            "sign_in": how,
+            "receipts": selectors.receipts_for(request.user).filter(account=found.pk),
+            "banner": banner(found, how.current),
+            "can_allow_sending": bool(
+                how.current and how.current.backend == consent.backend_slug() and not found.smtp_host
+            ),
+            **switched_context(found),
+        }
+        response = render(request, "mailaccounts/account.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+@private
+@require_POST
+def sync_now(request: Request, pk: int) -> HttpResponse:
+    """Queues a sync and goes back to the account, which shows how it goes."""
+    found = managed_account(request, pk)
+    sync_soon(found)
+    return redirect("mailaccounts:account", found.pk)

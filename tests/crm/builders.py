@@ -1,0 +1,47 @@
+"""Contacts and stored mail for tests that need them to be there."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from crm.models import Contact
+from mailaccounts.models import MailAccount, Message, Participant, Role, Thread
+from mailaccounts.signals import message_stored
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def make_contact(email: str = "", name: str = "Maria Anders") -> Contact:
+    return Contact.objects.create(name=name, email=email or f"{secrets.token_hex(4)}@customer.test")
+
+
+def store_message(
+    account: MailAccount,
+    *,
+    sender: str,
+    to: str,
+    subject: str = "Hello",
+    fingerprint: str = "",
+    when: datetime | None = None,
+    announce: bool = True,
+    **columns: Any,
+) -> Message:
+    """A message as the sync stores it, and, unless told otherwise, the signal that follows."""
+    message = Message.objects.create(
+        account=account,
+        thread=Thread.objects.create(account=account, subject=subject),
+        fingerprint=fingerprint or secrets.token_hex(32),
+        message_id=f"{secrets.token_hex(8)}@test",
+        subject=subject,
+        received_at=when or timezone.now(),
+        **{"has_body": True, "body_text": "Good morning", **columns},
+    )
+    Participant.objects.create(message=message, role=Role.FROM, position=0, address=sender)
+    Participant.objects.create(message=message, role=Role.TO, position=0, address=to)
+    if announce:
+        message_stored.send(sender=None, message_ids=[message.pk], account_id=account.pk)
+    return message

@@ -1,0 +1,114 @@
+"""What reaches a contact's timeline, and who sees it there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.utils import timezone
+
+from crm import selectors
+from crm.models import TimelineEntry
+from mailaccounts.signals import message_stored
+from tests.app.builders import make_account, make_user
+from tests.crm.builders import make_contact, store_message
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_stored_message_appears_with_every_contact_in_it() -> None:
+    account, maria, thomas = make_account(), make_contact("maria@c.test"), make_contact("thomas@c.test")
+    message = store_message(account, sender="maria@c.test", to="thomas@c.test")
+    for contact in (maria, thomas):
+        assert [entry.message for entry in selectors.timeline(contact, user=account.owner)] == [message]
+
+
+def test_announcing_a_message_twice_writes_it_once() -> None:
+    account, maria = make_account(), make_contact("maria@c.test")
+    message = store_message(account, sender="maria@c.test", to=account.address)
+    message_stored.send(sender=None, message_ids=[message.pk], account_id=account.pk)
+    assert TimelineEntry.objects.filter(contact=maria).count() == 1
+
+
+def test_announcing_a_message_that_is_gone_does_nothing() -> None:
+    message_stored.send(sender=None, message_ids=[123456789], account_id=1)
+    assert not TimelineEntry.objects.exists()
+
+
+def test_many_messages_are_written_with_three_queries(django_assert_num_queries: Any) -> None:
+    account, maria = make_account(), make_contact("maria@c.test")
+    ids = [store_message(account, sender="maria@c.test", to=account.address, announce=False).pk for _ in range(20)]
+    with django_assert_num_queries(3):
+        message_stored.send(sender=None, message_ids=ids, account_id=account.pk)
+    assert TimelineEntry.objects.filter(contact=maria).count() == 20
+
+
+def test_the_same_message_through_two_mailboxes_appears_once() -> None:
+    owner, maria = make_user(), make_contact("maria@c.test")
+    for _ in range(2):
+        store_message(make_account(owner), sender="maria@c.test", to="team@us.test", fingerprint="f" * 64)
+    assert TimelineEntry.objects.filter(contact=maria).count() == 2
+    assert selectors.timeline(maria, user=owner).count() == 1
+    assert selectors.activity([maria], user=owner)[maria.pk][0] == 1
+
+
+def test_the_newest_message_comes_first() -> None:
+    account, maria, now = make_account(), make_contact("maria@c.test"), timezone.now()
+    for days in (2, 0, 1):
+        store_message(
+            account, sender="maria@c.test", to=account.address, subject=f"{days} days", when=now - timedelta(days=days)
+        )
+    subjects = [entry.message.subject for entry in selectors.timeline(maria, user=account.owner)]
+    assert subjects == ["0 days", "1 days", "2 days"]
+
+
+def test_a_colleagues_mail_with_the_contact_is_not_shown(client: Client) -> None:
+    account, maria = make_account(), make_contact("maria@c.test")
+    store_message(account, sender="maria@c.test", to=account.address, subject="Between the two of us")
+    client.force_login(make_user())
+    for address in (f"/contacts/{maria.pk}/", "/contacts/", "/inbox/"):
+        assert b"Between the two of us" not in client.get(address).content
+    assert selectors.activity([maria], user=make_user()) == {}
+
+
+def test_the_page_tells_who_sent_what(client: Client) -> None:
+    account, maria = make_account(), make_contact("maria@c.test")
+    store_message(account, sender="maria@c.test", to=account.address, subject="A question")
+    store_message(account, sender=account.address, to="maria@c.test", subject="An answer")
+    client.force_login(account.owner)
+    page = client.get(f"/contacts/{maria.pk}/").content.decode()
+    assert page.count('data-direction="received"') == 1
+    assert page.count('data-direction="sent"') == 1
+    assert "A question" in page
+    assert "An answer" in page
+
+
+def test_what_a_message_says_stays_text(client: Client) -> None:
+    account, maria = make_account(), make_contact("maria@c.test")
+    store_message(
+        account,
+        sender="maria@c.test",
+        to=account.address,
+        subject="<script>alert(1)</script>",
+        body_text="<img src=x onerror=alert(1)>",
+        body_html="<b>bold</b>",
+    )
+    client.force_login(account.owner)
+    page = client.get(f"/contacts/{maria.pk}/").content.decode()
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert "<b>bold" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_a_very_long_message_is_cut_and_says_so(client: Client) -> None:
+    account, maria = make_account(), make_contact("maria@c.test")
+    store_message(account, sender="maria@c.test", to=account.address, body_text="x" * 500_000)
+    client.force_login(account.owner)
+    page = client.get(f"/contacts/{maria.pk}/").content
+    assert len(page) < 100_000
+    assert b"the rest is not shown" in page

@@ -1,0 +1,158 @@
+"""A mailbox that is disconnected while a sync runs: nothing of it comes back, and nothing fails loudly."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from crm.models import TimelineEntry
+from mailaccounts import tasks
+from mailaccounts.mail.imap import ImapSession
+from mailaccounts.models import AccountStatus, Credential, Folder, Grant, MailAccount, Message
+from mailaccounts.services import bodies, examine, folders, store, sync
+from mailaccounts.services.disconnect import disconnect
+from mailaccounts.services.sync import sync_account
+from tests.crm.builders import make_contact
+from tests.letters import CONTACT, letter
+from tests.sandbox_crm import switch_by_consent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.sandbox_fixtures import SandboxMailbox
+
+BEFORE_SIGNING_IN = (sync.login, "open_imap")
+BEFORE_THE_FOLDERS = (ImapSession, "folders")
+BEFORE_OUR_FOLDERS = (folders, "remember")
+BEFORE_A_FOLDER_IS_OPENED = (ImapSession, "select")
+BEFORE_THE_BODIES = (bodies, "parse_message")
+BEFORE_MAIL_IS_STORED = (examine, "store_batch")
+BEFORE_IT_IS_ANNOUNCED = (examine, "announce")
+BEFORE_ITS_END = (sync.outcome, "record_success")
+
+
+@pytest.fixture
+def full(account: MailAccount, mailbox: SandboxMailbox) -> MailAccount:
+    """An account with mail of a contact on the server, in two folders, none of it stored yet."""
+    make_contact(CONTACT)
+    for number in range(4):
+        mailbox.append(letter(), folder="INBOX" if number % 2 else "Projects")
+    return account
+
+
+@pytest.mark.parametrize("erase_mail", [False, True], ids=["kept", "erased"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        BEFORE_SIGNING_IN,
+        BEFORE_THE_FOLDERS,
+        BEFORE_OUR_FOLDERS,
+        BEFORE_A_FOLDER_IS_OPENED,
+        BEFORE_THE_BODIES,
+        BEFORE_MAIL_IS_STORED,
+        BEFORE_IT_IS_ANNOUNCED,
+        BEFORE_ITS_END,
+    ],
+    ids=lambda at: at[1],
+)
+def test_a_sync_under_way_brings_nothing_back(
+    full: MailAccount,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    at: tuple[Any, str],
+    erase_mail: bool,
+) -> None:
+    original: Callable[..., Any] = getattr(*at)
+    done: list[int] = []
+
+    def meanwhile(*args: Any, **options: Any) -> Any:
+        if not done:
+            done.append(Message.objects.count())
+            disconnect(MailAccount.objects.get(pk=full.pk), erase_mail=erase_mail, actor=full.owner)
+        return original(*args, **options)
+
+    monkeypatch.setattr(*at, meanwhile)
+    report = sync_account(full.pk)
+    assert done, "the sync came past this point"
+    assert report.error is not None and report.error.code == "lease_lost"
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
+    assert not Credential.objects.exists()
+    tasks.sync(full.pk)
+    if erase_mail:
+        assert not (MailAccount.objects.exists() or Folder.objects.exists() or Message.objects.exists())
+        assert not TimelineEntry.objects.exists()
+    else:
+        now = MailAccount.objects.get()
+        assert (now.status, now.status_code, now.lease_owner, now.next_sync_at) == ("disconnected", "", "", None)
+        assert Message.objects.count() == done[0]
+
+
+def test_a_sync_that_is_about_to_begin_finds_it_disconnected(
+    full: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read the account before, and claims it after."""
+    original = sync.lease.claim
+
+    def meanwhile(account: MailAccount, **options: Any) -> Any:
+        monkeypatch.undo()
+        disconnect(MailAccount.objects.get(pk=account.pk), erase_mail=False, actor=full.owner)
+        return original(account, **options)
+
+    monkeypatch.setattr(sync.lease, "claim", meanwhile)
+    report = sync_account(full.pk)
+    assert report.error is not None and report.error.code == "account_busy"
+    assert MailAccount.objects.get().status == AccountStatus.DISCONNECTED
+
+
+def test_a_sync_whose_token_is_refused_after_that_blames_nobody(
+    full: MailAccount, mailbox: SandboxMailbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The grant has been given back, and the mail server says no."""
+    switch_by_consent(full, mailbox)
+    original = ImapSession.open.__func__  # type: ignore[attr-defined]  # the function beneath the class method
+
+    def meanwhile(cls: type[ImapSession], *args: Any, **options: Any) -> Any:
+        if Credential.objects.exists():
+            disconnect(MailAccount.objects.get(pk=full.pk), erase_mail=False, actor=full.owner)
+        return original(cls, *args, **options)
+
+    monkeypatch.setattr(ImapSession, "open", classmethod(meanwhile))
+    report = sync_account(full.pk)
+    assert report.error is not None and report.error.code == "lease_lost"
+    now = MailAccount.objects.get()
+    assert (now.status, now.status_code, now.notice_due) == (AccountStatus.DISCONNECTED, "", False)
+    assert not Grant.objects.exists()
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
+
+
+def test_a_batch_that_is_being_stored_is_stored_before_it_is_counted(
+    full: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disconnecting waits for the transaction that holds the account's row."""
+    import threading
+
+    from django.db import connection
+
+    started, original = threading.Event(), store.conversations.touch
+    receipts = []
+
+    def slow(*args: Any) -> None:
+        started.set()
+        other.join(0.5)
+        assert other.is_alive(), "it waits"
+        original(*args)
+
+    def other_window() -> None:
+        started.wait(30)
+        receipts.append(disconnect(MailAccount.objects.get(pk=full.pk), erase_mail=False, actor=None))
+        connection.close()
+
+    other = threading.Thread(target=other_window)
+    other.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(store.conversations, "touch", slow)
+        sync_account(full.pk)
+    other.join()
+    assert receipts[0].facts["messages"] == Message.objects.count() == 2

@@ -1,0 +1,88 @@
+"""Reading the answers to SEARCH, of both kinds, and of servers that make them up."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from mailaccounts.errors import BudgetExceeded
+from mailaccounts.mail.imap_responses import UnreadableAnswer
+from mailaccounts.mail.imap_search import MOST_UIDS, Search, ascending, criteria
+from tests.unit.recorded import Recorded
+
+
+def search(*lines: bytes, end: bytes = b"W1 OK done\r\n") -> Search:
+    server = Recorded(*(line + b"\r\n" for line in lines), end)
+    return server.pipeline.ask(Search("ALL", ranges=True, line_bytes=100_000))
+
+
+def test_ranges_are_asked_for_where_the_server_has_them() -> None:
+    server = Recorded(b"W1 OK .\r\nW2 OK .\r\n")
+    server.pipeline.ask(Search("UID", "1:*", ranges=True, line_bytes=1000))
+    server.pipeline.ask(Search("UID", "1:*", ranges=False, line_bytes=1000))
+    assert server.sent == b"W1 UID SEARCH RETURN (ALL) UID 1:*\r\nW2 UID SEARCH UID 1:*\r\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"* SEARCH 3 5 6 7",
+        b"* search 7 6 5 3",
+        b'* ESEARCH (TAG "W1") UID ALL 3,5:7',
+        b'* esearch (tag "W1") uid all 7:5,3',
+        b"* ESEARCH UID ALL 3,5:7",
+        b'* ESEARCH (TAG "W1") UID COUNT 4 ALL 3,5:7 MODSEQ 99',
+    ],
+)
+def test_the_uids_found(line: bytes) -> None:
+    assert ascending(search(line).numbers) == [3, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    "line", [b"* SEARCH", b'* ESEARCH (TAG "W1") UID', b"* 5 EXISTS", b'* ESEARCH (TAG "X") UID ALL 1']
+)
+def test_nothing_found_or_nothing_of_ours(line: bytes) -> None:
+    assert search(line).numbers == []
+
+
+def test_what_is_no_uid_is_not_found() -> None:
+    assert search(b"* SEARCH 0 4294967296 5 " + b"9" * 50).numbers == [5]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'* ESEARCH (TAG "W1") ALL 1:3',  # sequence numbers
+        b'* ESEARCH (TAG "W1") UID ALL 1:*',
+        b'* ESEARCH (TAG "W1") UID ALL $',
+        b'* ESEARCH (TAG "W1") UID ALL 1:2:3',
+    ],
+)
+def test_ranges_that_make_no_sense_are_unreadable(line: bytes) -> None:
+    with pytest.raises((UnreadableAnswer, ValueError)):
+        search(line)
+
+
+@pytest.mark.parametrize("text", [b"1:4294967295", b"1:1048577", b"1:1000000,2000000:2048577"])
+def test_more_uids_than_anybody_has_are_never_expanded(text: bytes) -> None:
+    with pytest.raises(BudgetExceeded):
+        search(b'* ESEARCH (TAG "W1") UID ALL ' + text)
+
+
+def test_answers_that_repeat_themselves_end() -> None:
+    assert len(search(b'* ESEARCH (TAG "W1") UID ALL 1:%d' % MOST_UIDS).numbers) == MOST_UIDS
+    with pytest.raises(BudgetExceeded):
+        search(b'* ESEARCH (TAG "W1") UID ALL 1:%d' % MOST_UIDS, b"* SEARCH 1")
+
+
+def test_a_search_that_looked_at_the_highest_only_says_how_far_it_came() -> None:
+    assert search(b"* SEARCH 9 8", end=b"W1 OK [MESSAGELIMIT 2 8] partial\r\n").cut_at == 8
+    assert search(b"* SEARCH 9 8", b"* NO [MESSAGELIMIT 2 8] partial").cut_at == 8
+    assert search(b"* SEARCH 9 8").cut_at is None
+
+
+def test_criteria_name_what_lies_between_and_days_in_english() -> None:
+    assert criteria(above=0, below=None, since=None, before=None) == ["UID", "1:*"]
+    days = {"since": date(2026, 3, 1), "before": date(2027, 12, 31)}
+    assert criteria(above=4, below=9, **days) == ["UID", "5:8", "SINCE", "01-Mar-2026", "BEFORE", "31-Dec-2027"]
