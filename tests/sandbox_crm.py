@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from mailaccounts.crypto import Secret
 from mailaccounts.oauth.types import ConsentRequest
 from mailaccounts.services import clients, consent
-from mailaccounts.services.connect import AccountDraft
+from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.granted import grant_row
 from mailaccounts.services.wish import Purpose, Wish
 from mailaccounts.testing.sandbox.registrations import PROVIDERS, redirect_uris
@@ -87,6 +88,17 @@ def make_real_grant(mailbox: SandboxMailbox) -> Grant:
     return grant
 
 
+def draft_of(mailbox: SandboxMailbox, user: Any) -> AccountDraft:
+    """What ``user`` would enter to connect ``mailbox``."""
+    sandbox = mailbox.sandbox
+    return AccountDraft(owner=user, address=mailbox.address, imap=sandbox.imap, smtp=sandbox.smtp)
+
+
+def connect_by_password(mailbox: SandboxMailbox, user: Any) -> MailAccount:
+    """The account of ``user`` for ``mailbox``, proven and stored."""
+    return connect(draft_of(mailbox, user), backend="password", secret=Secret(mailbox.password))
+
+
 def leave_for_consent(account: MailAccount, user: Any, **changes: Any) -> str:
     """Where to go for a consent for ``account``; ``changes`` are those of the wish."""
     wish = replace(Wish.of(account, Purpose.SWITCH), **changes)
@@ -95,10 +107,7 @@ def leave_for_consent(account: MailAccount, user: Any, **changes: Any) -> str:
 
 def leave_to_connect(mailbox: SandboxMailbox, user: Any, *, shared: bool = False, **changes: Any) -> str:
     """Where to go for a consent that connects ``mailbox``; ``changes`` are those of the draft."""
-    sandbox = mailbox.sandbox
-    draft = AccountDraft(
-        **{"owner": user, "address": mailbox.address, "imap": sandbox.imap, "smtp": sandbox.smtp, **changes}
-    )
+    draft = replace(draft_of(mailbox, user), **changes)
     return leave(Wish(purpose=Purpose.CONNECT, draft=draft, shared=shared), user)
 
 

@@ -10,15 +10,13 @@ import pytest
 from django.core import mail
 from django.db import connection
 
-from mailaccounts.crypto import Secret
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import AuditAction, AuditEntry, CredentialState, MailAccount, MigrationStep, TenantAccess
 from mailaccounts.services import apponly, campaign, campaign_work, clients, readiness, rollback
-from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.sync import sync_account
 from tests.app.campaigns import make_administrator, make_owner, step_of
 from tests.app.organisations import let_in, registered
-from tests.sandbox_crm import switch_by_consent
+from tests.sandbox_crm import connect_by_password, switch_by_consent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def connected(mailbox: SandboxMailbox) -> MailAccount:
     """The mailbox's account, with its password."""
-    sandbox = mailbox.sandbox
-    draft = AccountDraft(owner=make_owner(), address=mailbox.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    return connect(draft, backend="password", secret=Secret(mailbox.password))
+    return connect_by_password(mailbox, make_owner())
 
 
 @pytest.fixture

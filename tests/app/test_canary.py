@@ -23,10 +23,10 @@ from mailaccounts.errors import (
 )
 from mailaccounts.models import AuditEntry, Grant, MailAccount, TenantAccess
 from mailaccounts.services import apponly, canary, tenants
-from mailaccounts.services.connect import AccountDraft
 from mailaccounts.services.sync import sync_account
 from tests.app.builders import make_user
 from tests.app.organisations import let_in, registered
+from tests.sandbox_crm import draft_of
 from tests.sandbox_fixtures import new_user
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def open_to_apps(world: Sandbox, who: SandboxUser) -> None:
 
 
 def account_of(mailbox: SandboxMailbox, access: TenantAccess) -> MailAccount:
-    sandbox = mailbox.sandbox
-    draft = AccountDraft(owner=make_user(), address=mailbox.address, imap=sandbox.imap, smtp=sandbox.smtp)
+    draft = draft_of(mailbox, make_user())
     return apponly.connect_app_only(draft, access.client, tenant=access.tenant)
 
 

@@ -11,7 +11,6 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from mailaccounts.crypto import Secret
 from mailaccounts.errors import (
     AnotherAddress,
     ClientMisconfigured,
@@ -32,11 +31,10 @@ from mailaccounts.errors import (
 from mailaccounts.models import ConsentAttempt, Grant, MailAccount, OAuthClient
 from mailaccounts.oauth.discovery import documents
 from mailaccounts.services import consent
-from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.login import open_imap
 from mailaccounts.services.tokens import GrantTokens
 from tests.app.builders import make_account, make_user
-from tests.sandbox_crm import REDIRECT_URI, leave_for_consent, switch_by_consent
+from tests.sandbox_crm import REDIRECT_URI, connect_by_password, leave_for_consent, switch_by_consent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +49,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def account(anna: SandboxMailbox) -> MailAccount:
     """Anna's account, connected with her password."""
-    sandbox = anna.sandbox
-    draft = AccountDraft(owner=make_user(), address=anna.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    return connect(draft, backend="password", secret=Secret(anna.password))
+    return connect_by_password(anna, make_user())
 
 
 def is_as_before(account: MailAccount, password: str) -> bool:

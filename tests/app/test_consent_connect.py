@@ -26,11 +26,10 @@ from mailaccounts.errors import (
 )
 from mailaccounts.models import AuditAction, AuditEntry, ConsentAttempt, Credential, Grant, MailAccount, OAuthClient
 from mailaccounts.services import consent
-from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.login import open_imap, open_smtp
 from mailaccounts.services.wish import Purpose, Wish
 from tests.app.builders import make_account, make_user
-from tests.sandbox_crm import REDIRECT_URI, connect_by_consent, leave_to_connect
+from tests.sandbox_crm import REDIRECT_URI, connect_by_consent, connect_by_password, draft_of, leave_to_connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,8 +225,7 @@ def test_a_database_that_fails_stores_nothing_and_gives_the_grant_back(
 def test_a_mailbox_connected_meanwhile_stays_as_it_is(anna: SandboxMailbox) -> None:
     user, sandbox = make_user(), anna.sandbox
     params = sandbox.idp.person(anna.user).consent(leave_to_connect(anna, user))
-    draft = AccountDraft(owner=user, address=anna.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    connect(draft, backend="password", secret=Secret(anna.password))
+    connect_by_password(anna, user)
     with pytest.raises(AlreadyConnected):
         consent.complete("microsoft", params, user=user)
     assert Credential.objects.get().backend == "password"
@@ -307,7 +305,7 @@ def test_several_registrations_are_told_apart_by_name(anna: SandboxMailbox) -> N
         client_id=named.client_id,
         client_secret=Secret(anna.sandbox.idp.client_secret),
     )
-    draft = AccountDraft(owner=make_user(), address=anna.address, imap=anna.sandbox.imap, smtp=anna.sandbox.smtp)
+    draft = draft_of(anna, make_user())
     labels = {offer.label: offer for offer in consent.offers(draft)}
     assert list(labels) == ["Microsoft (Microsoft)", "Microsoft (Contoso)"]
 
@@ -321,7 +319,7 @@ def test_several_registrations_are_told_apart_by_name(anna: SandboxMailbox) -> N
 
 
 def test_a_registration_that_was_switched_off_is_not_offered(anna: SandboxMailbox) -> None:
-    draft = AccountDraft(owner=make_user(), address=anna.address, imap=anna.sandbox.imap, smtp=anna.sandbox.smtp)
+    draft = draft_of(anna, make_user())
     before = len(consent.offers(draft))
     extra = OAuthClient.objects.create(
         provider="microsoft",
@@ -347,5 +345,5 @@ def test_a_registration_whose_secret_can_not_be_opened_is_not_offered(
         client_secret=Secret("x"),
     )
     settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "SECRET_KEYS": ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="]}
-    draft = AccountDraft(owner=make_user(), address=anna.address, imap=anna.sandbox.imap, smtp=anna.sandbox.smtp)
+    draft = draft_of(anna, make_user())
     assert [offer.client.name for offer in consent.offers(draft)] == ["Microsoft"]

@@ -8,15 +8,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mailaccounts.crypto import Secret
 from mailaccounts.errors import AnotherAddress, MailboxRefused, WrongIdentity
 from mailaccounts.models import AuditEntry, Credential, Grant, MailAccount
-from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.identity import is_shared
 from mailaccounts.services.login import open_imap, open_smtp
 from mailaccounts.services.wish import Purpose, Wish
 from tests.app.builders import make_user
-from tests.sandbox_crm import connect_by_consent, leave_for_consent, leave_to_connect, switch_by_consent
+from tests.sandbox_crm import (
+    connect_by_consent,
+    connect_by_password,
+    leave_for_consent,
+    leave_to_connect,
+    switch_by_consent,
+)
 from tests.sandbox_fixtures import SandboxMailbox
 
 if TYPE_CHECKING:
@@ -81,8 +85,7 @@ def test_a_shared_mailbox_that_is_only_read_knows_who_is_behind_it(
 
 
 def test_an_account_with_a_password_becomes_a_shared_mailbox(anna: SandboxMailbox, office: SandboxMailbox) -> None:
-    draft = AccountDraft(owner=make_user(), address=office.address, imap=office.sandbox.imap, smtp=office.sandbox.smtp)
-    account = connect(draft, backend="password", secret=Secret(office.password))
+    account = connect_by_password(office, make_user())
     with pytest.raises(AnotherAddress):
         switch_by_consent(account, anna)
     switch_by_consent(account, anna, shared=True)

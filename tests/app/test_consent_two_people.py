@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mailaccounts.crypto import Secret
 from mailaccounts.errors import WrongIdentity
 from mailaccounts.models import Grant, MailAccount
 from mailaccounts.services import granted, proof
-from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.disconnect import disconnect
 from mailaccounts.services.login import open_imap
 from tests.app.builders import make_user
-from tests.sandbox_crm import come_back, leave_for_consent
+from tests.sandbox_crm import come_back, connect_by_password, leave_for_consent
 from tests.sandbox_fixtures import SandboxMailbox
 
 if TYPE_CHECKING:
@@ -33,8 +31,7 @@ def office(world: object, new_mailbox: Callable[..., SandboxMailbox]) -> Sandbox
 @pytest.fixture
 def account(office: SandboxMailbox) -> MailAccount:
     """The office's, connected with its password: nobody has consented yet."""
-    draft = AccountDraft(owner=make_user(), address=office.address, imap=office.sandbox.imap, smtp=office.sandbox.smtp)
-    return connect(draft, backend="password", secret=Secret(office.password))
+    return connect_by_password(office, make_user())
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from mailaccounts.models import (
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.selectors import receipts
 from mailaccounts.services import disconnect as disconnecting
-from mailaccounts.services.connect import AccountDraft, connect, reconnect
+from mailaccounts.services.connect import reconnect
 from mailaccounts.services.due import enqueue_due, sync_soon
 from mailaccounts.services.sync import sync_account
 from mailaccounts.signals import account_status_changed
@@ -38,7 +38,7 @@ from tests.app.builders import make_account, make_client, make_credential, make_
 from tests.crm.builders import make_contact, store_message
 from tests.haul import Haul, collect_tables
 from tests.letters import CONTACT, letter
-from tests.sandbox_crm import connect_by_consent, leave_for_consent, switch_by_consent
+from tests.sandbox_crm import connect_by_consent, connect_by_password, leave_for_consent, switch_by_consent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +53,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def account(anna: SandboxMailbox) -> MailAccount:
     """Anna's account, connected with her password and synced."""
-    sandbox = anna.sandbox
-    draft = AccountDraft(owner=make_user(), address=anna.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    account = connect(draft, backend="password", secret=Secret(anna.password))
+    account = connect_by_password(anna, make_user())
     make_contact(CONTACT)
     for _ in range(3):
         anna.append(letter())

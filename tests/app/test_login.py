@@ -15,12 +15,11 @@ from mailaccounts.crypto import Secret
 from mailaccounts.errors import GrantRevoked, PasswordRejected, TokenRejected
 from mailaccounts.models import Credential, CredentialState, Grant, GrantStatus, MailAccount
 from mailaccounts.services import login
-from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.login import open_imap, open_smtp, verify
 from mailaccounts.services.probe import probe_account
 from mailaccounts.services.tokens import GrantTokens, IssuedTokens
 from tests.app.builders import make_account, make_user
-from tests.sandbox_crm import issue, make_real_grant, switch_by_consent
+from tests.sandbox_crm import connect_by_password, issue, make_real_grant, switch_by_consent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,9 +44,7 @@ class Counted:
 @pytest.fixture
 def account(anna: SandboxMailbox) -> MailAccount:
     """Anna's account, switched to OAuth."""
-    sandbox = anna.sandbox
-    draft = AccountDraft(owner=make_user(), address=anna.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    return switch_by_consent(connect(draft, backend="password", secret=Secret(anna.password)), anna)
+    return switch_by_consent(connect_by_password(anna, make_user()), anna)
 
 
 @pytest.mark.parametrize("open_session", [open_imap, open_smtp])

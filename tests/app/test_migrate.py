@@ -15,7 +15,6 @@ from mailaccounts.errors import AccountChanged, MailAccountsError, NetworkError,
 from mailaccounts.models import AccountStatus, Credential, CredentialState, Folder, Grant, MailAccount, OAuthClient
 from mailaccounts.services import clients, migrate
 from mailaccounts.services import connect as connect_service
-from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.credentials import destroy
 from mailaccounts.services.disconnect import disconnect
 from mailaccounts.services.granted import kept_or_given_back
@@ -25,7 +24,7 @@ from mailaccounts.services.wish import Purpose, Wish
 from mailaccounts.signals import credential_switched
 from tests.app.builders import make_user
 from tests.moving import consented
-from tests.sandbox_crm import issue
+from tests.sandbox_crm import connect_by_password, issue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,9 +38,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def account(anna: SandboxMailbox) -> MailAccount:
     """Anna's account, connected with her password and synced up to message 42."""
-    sandbox = anna.sandbox
-    draft = AccountDraft(owner=make_user(), address=anna.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    account = connect(draft, backend="password", secret=Secret(anna.password))
+    account = connect_by_password(anna, make_user())
     Folder.objects.create(account=account, name="INBOX", uidvalidity=7, last_uid=42, examined=42)
     MailAccount.objects.update(
         status=AccountStatus.NEEDS_OWNER, failures=4, clean_syncs=9, last_sync_at=timezone.now()

@@ -10,12 +10,11 @@ import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
 
-from mailaccounts.crypto import Secret
 from mailaccounts.models import CredentialState, MigrationRun
-from mailaccounts.services.connect import AccountDraft, connect
 from tests.app.builders import make_account, make_client
 from tests.app.campaigns import lets_in, make_movable, make_owner
 from tests.app.organisations import let_in, registered
+from tests.sandbox_crm import connect_by_password
 
 if TYPE_CHECKING:
     from tests.sandbox_fixtures import SandboxMailbox
@@ -107,8 +106,7 @@ def test_one_that_can_not_move_is_status_1_and_the_others_do() -> None:
 def test_an_organisations_accounts_move_in_the_foreground(world: Any, anna: SandboxMailbox) -> None:
     sandbox = anna.sandbox
     let_in(registered(sandbox.idp, authority=f"{sandbox.idp.authority}/organizations"), sandbox.idp)
-    draft = AccountDraft(owner=make_owner(), address=anna.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    account = connect(draft, backend="password", secret=Secret(anna.password))
+    account = connect_by_password(anna, make_owner())
     status, lines, _ = run(anna.address, "--to", "app_only", "--json")
     assert (status, lines[0]["state"], lines[0]["after"]) == (0, "switched", "app_only")
     assert account.credentials.get(state=CredentialState.ACTIVE).backend == "app_only"

@@ -24,13 +24,13 @@ from mailaccounts.models import (
 )
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.services import clients, migrate, snapshot, steps
-from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.disconnect import disconnect
 from mailaccounts.services.sync import sync_account
 from mailaccounts.services.wish import Purpose, Wish
 from tests.app.builders import make_message, make_user
 from tests.letters import letter
 from tests.moving import consented
+from tests.sandbox_crm import connect_by_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +43,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def account(anna: SandboxMailbox) -> MailAccount:
     """Anna's account, connected with her password."""
-    sandbox = anna.sandbox
-    draft = AccountDraft(owner=make_user(), address=anna.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    return connect(draft, backend="password", secret=Secret(anna.password))
+    return connect_by_password(anna, make_user())
 
 
 def test_a_proof_that_is_old_is_given_anew_before_the_switch(account: MailAccount, anna: SandboxMailbox) -> None:

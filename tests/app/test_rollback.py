@@ -24,11 +24,11 @@ from mailaccounts.models import (
 )
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.services import clients, rollback
-from mailaccounts.services.connect import AccountDraft, connect
 from mailaccounts.services.login import open_imap, open_smtp
 from mailaccounts.signals import credential_switched
 from tests.app.builders import make_user
 from tests.moving import consented, moved
+from tests.sandbox_crm import connect_by_password
 
 if TYPE_CHECKING:
     from tests.sandbox_fixtures import SandboxMailbox
@@ -39,9 +39,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def account(anna: SandboxMailbox) -> MailAccount:
     """Anna's account, switched from her password to OAuth."""
-    sandbox = anna.sandbox
-    draft = AccountDraft(owner=make_user(), address=anna.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    account = connect(draft, backend="password", secret=Secret(anna.password))
+    account = connect_by_password(anna, make_user())
     moved(account, anna)
     OrmQ.objects.all().delete()
     return account

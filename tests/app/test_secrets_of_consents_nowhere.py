@@ -15,7 +15,6 @@ from django.views.debug import ExceptionReporter
 from mailaccounts import tasks
 from mailaccounts.models import ConsentAttempt, Credential, Grant, MailAccount, OAuthClient
 from mailaccounts.services import apponly
-from mailaccounts.services.connect import AccountDraft
 from mailaccounts.services.disconnect import disconnect
 from tests.app import organisations
 from tests.app.admin_pages import add, page_of
@@ -31,6 +30,7 @@ from tests.haul import (
     everything_logged,
     spellings,
 )
+from tests.sandbox_crm import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,8 +137,7 @@ def test_what_opens_mailboxes_without_their_users_is_found_nowhere(
     boss.post(page_of(row), {**form, "name": "Renamed", "is_active": "on", "new_secret": registration.client_secret})
     verified = boss.post(page_of(row, "verify"), {"mailbox": mailbox.address}, HTTP_HOST="localhost")
     haul.add("page of a verification", verified.content.decode())
-    sandbox = mailbox.sandbox
-    draft = AccountDraft(owner=make_user(), address=mailbox.address, imap=sandbox.imap, smtp=sandbox.smtp)
+    draft = draft_of(mailbox, make_user())
     row = OAuthClient.objects.get()
     organisations.let_in(row, world.idp)
     account = apponly.connect_app_only(draft, row)

@@ -9,12 +9,11 @@ import pytest
 from django.contrib.auth.models import Permission
 from playwright.sync_api import expect
 
-from mailaccounts.crypto import Secret
 from mailaccounts.models import MigrationStep
-from mailaccounts.services.connect import AccountDraft, connect
 from tests.app.builders import make_account
 from tests.browser.person import PATIENCE
 from tests.crm_process import Cluster, environment, wait_until
+from tests.sandbox_crm import connect_by_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,11 +58,9 @@ def link_for(person: Person, letters: Path) -> str:
 
 
 def connected(person: Person, mailbox: SandboxMailbox) -> MailAccount:
-    sandbox = mailbox.sandbox
     person.user.email = f"{person.user.username}@people.test"
     person.user.save()
-    draft = AccountDraft(owner=person.user, address=mailbox.address, imap=sandbox.imap, smtp=sandbox.smtp)
-    return connect(draft, backend="password", secret=Secret(mailbox.password))
+    return connect_by_password(mailbox, person.user)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
