@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Page
+    from playwright.sync_api import ConsoleMessage, Locator, Page
 
     from tests.sandbox_fixtures import SandboxMailbox
 
@@ -62,10 +63,23 @@ class Person:
         self.page.get_by_role("button", name="Password", exact=True).click()
         self.page.get_by_label("Password").fill(mailbox.password)
 
+    @property
+    def synced(self) -> Locator:
+        """On an account's page only when no sync is under way and the last one went well."""
+        return self.page.locator(f'{STATE}[data-status="ok"][data-busy-sync="no"]')
+
     def wait_for_sync(self, *, examined: int) -> None:
         """Waits for the page to show by itself that the worker is done."""
-        expect(self.page.locator(f'{STATE}[data-status="ok"][data-busy-sync="no"]')).to_be_visible(timeout=PATIENCE)
+        expect(self.synced).to_be_visible(timeout=PATIENCE)
         expect(self.figure("Messages examined")).to_have_text(str(examined), timeout=PATIENCE)
+
+    def refresh_until(self, there: Locator, *, link: str) -> None:
+        """Follows the link that shows the same page anew, as somebody without JavaScript has to, until it is there."""
+        patience = time.monotonic() + PATIENCE / 1000
+        while not there.is_visible() and time.monotonic() < patience:
+            with self.page.expect_navigation():
+                self.page.get_by_role("link", name=link, exact=True).click()
+        expect(there).to_be_visible()
 
     def figure(self, name: str) -> Any:
         return self.page.locator(f"{STATE} .figures div").filter(has_text=name).locator("dd")

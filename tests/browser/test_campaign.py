@@ -168,10 +168,7 @@ def test_the_board_works_without_scripts(
     page.get_by_role("button", name="See who can move").click()
     page.get_by_role("button", name="Create the campaign").click()
     page.get_by_role("button", name="Start (1)").click()
-    for _ in range(100):
-        page.get_by_role("link", name="Refresh", exact=True).click()
-        if "Owner invited" in row(boss, account).inner_text():
-            break
+    boss.refresh_until(row(boss, account).filter(has_text="Owner invited"), link="Refresh")
     page.get_by_text("Cancel the campaign", exact=True).first.click()
     page.get_by_role("button", name="Cancel the campaign").click()
     expect(page.get_by_text("1 account won't move; nothing changes for them.")).to_be_visible()

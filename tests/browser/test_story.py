@@ -109,12 +109,8 @@ def test_everything_works_without_javascript(new_person: Callable[..., Person], 
     page.get_by_role("link", name="Connect a mailbox").click()
     anna.fill_in_connect_form(filled)
     page.get_by_role("button", name="Connect").click()
-    refresh = page.get_by_role("link", name="Refresh to see how far it is")
     expect(page.get_by_role("heading", name=filled.address)).to_be_visible()
-    for _ in range(200):
-        if not refresh.is_visible():
-            break
-        refresh.click()
+    anna.refresh_until(anna.synced, link="Refresh to see how far it is")
     expect(anna.figure("Messages stored")).to_have_text("3")
 
     page.get_by_role("link", name="Switch to OAuth").click()
