@@ -12,10 +12,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Locator, Page
+    from playwright.sync_api import ConsoleMessage, Locator, Page, ViewportSize
 
     from tests.sandbox_fixtures import SandboxMailbox
 
+WIDE: ViewportSize = {"width": 1280, "height": 860}
+NARROW: ViewportSize = {"width": 390, "height": 844}
 PASSWORD = "correct horse battery"
 PATIENCE = 60_000  # milliseconds a worker may take
 STATE = "#account-state"
@@ -31,15 +33,20 @@ class Person:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def look(self, name: str, *, judge: bool = True) -> None:
-        """Lets axe judge the page, and takes a picture where SCREENSHOTS names a directory for it."""
+        """Judges the page by axe and by its width, on a wide screen and on a narrow one, whichever of them the person
+        has; takes pictures where SCREENSHOTS names a directory for them."""
         self._taken += 1
-        width = (self.page.viewport_size or {"width": 0})["width"]
-        if directory := os.environ.get("SCREENSHOTS"):
-            self.page.screenshot(path=Path(directory) / f"{width}-{self._taken:02}-{name}.png", full_page=True)
-        if judge:
-            found = Axe().run(self.page)
-            assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-        assert self.page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than the screen"
+        own = self.page.viewport_size
+        for screen in (WIDE, NARROW):
+            self.page.set_viewport_size(screen)
+            width, told = screen["width"], f"{name}, {screen['width']} pixels wide"
+            if directory := os.environ.get("SCREENSHOTS"):
+                self.page.screenshot(path=Path(directory) / f"{width}-{self._taken:02}-{name}.png", full_page=True)
+            if judge:
+                found = Axe().run(self.page)
+                assert found.violations_count == 0, f"{told}: {found.generate_report()}"
+            assert self.page.evaluate("document.documentElement.scrollWidth") <= width, f"{told}: wider"
+        self.page.set_viewport_size(own or WIDE)
 
     def sign_in(self) -> None:
         self.page.goto("/")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DISPLAYS = [{"width": 1280}, {"width": 390}, {"width": 1280, "scripts": False}]
+DISPLAYS = [{"width": 390}, {"width": 1280, "scripts": False}]
 
 
 @pytest.fixture

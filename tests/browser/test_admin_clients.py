@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from mailaccounts.errors import ClientSecretExpired
 from mailaccounts.models import OAuthClient
 from mailaccounts.services import registrations
+from tests.browser.person import NARROW, WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LIST = "/admin/mailaccounts/oauthclient/"
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture
@@ -56,11 +56,8 @@ def enter(page: Page, world: Sandbox, *, secret: str) -> None:
     expect(page.get_by_text("was added successfully")).to_be_visible()
 
 
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_a_registration_is_entered_verified_and_rotated(
-    new_boss: Callable[..., Person], world: Sandbox, viewport: dict[str, int]
-) -> None:
-    boss = new_boss(viewport=viewport, permissions=["clipboard-read", "clipboard-write"])
+def test_a_registration_is_entered_verified_and_rotated(new_boss: Callable[..., Person], world: Sandbox) -> None:
+    boss = new_boss(viewport=NARROW, permissions=["clipboard-read", "clipboard-write"])
     page = boss.page
     boss.sign_in()
     page.goto(f"{LIST}add/")
@@ -99,11 +96,8 @@ def test_a_registration_is_entered_verified_and_rotated(
     assert OAuthClient.objects.get().client_secret.reveal_text() == world.idp.client_secret
 
 
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_the_list_says_what_has_to_be_done(
-    new_boss: Callable[..., Person], world: Sandbox, viewport: dict[str, int]
-) -> None:
-    boss = new_boss(viewport=viewport)
+def test_the_list_says_what_has_to_be_done(new_boss: Callable[..., Person], world: Sandbox) -> None:
+    boss = new_boss(viewport=WIDE)
     boss.sign_in()
     enter(boss.page, world, secret=world.idp.client_secret)
     registrations.raise_alarm(OAuthClient.objects.get(), ClientSecretExpired(provider="Microsoft"))
@@ -119,9 +113,7 @@ def test_a_registration_of_the_settings_is_shown_with_where_it_is_changed(new_bo
     boss.page.goto(LIST)
     boss.page.get_by_role("link", name="Microsoft").click()
     expect(boss.page.get_by_text("The settings name this registration.")).to_be_visible()
-    for viewport in (WIDE, NARROW):
-        boss.page.set_viewport_size(viewport)
-        boss.look("named")
+    boss.look("named")
     boss.page.get_by_role("button", name="Verify step by step").click()
     expect(boss.page.get_by_text("It works")).to_be_visible()
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from mailaccounts.models import Grant, MailAccount
+from tests.browser.person import NARROW, WIDE
 from tests.sandbox_fixtures import SandboxMailbox
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONNECT = "/settings/email-accounts/connect/"
-WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
 def go_to_provider(person: Person, mailbox: SandboxMailbox, provider: str, *, picture: str = "") -> None:
@@ -67,15 +67,14 @@ def test_from_the_address_to_a_connected_mailbox(
 
 
 @pytest.mark.usefixtures("world")
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_a_shared_mailbox_is_opened_once_that_is_said(
-    new_person: Callable[..., Person], new_mailbox: Callable[..., SandboxMailbox], viewport: dict[str, int]
+    new_person: Callable[..., Person], new_mailbox: Callable[..., SandboxMailbox]
 ) -> None:
     office, somebody = new_mailbox(), new_mailbox()
     anna = SandboxMailbox(
         sandbox=office.sandbox, user=office.sandbox.add_user(replace(somebody.user, shared=(office.address,)))
     )
-    person = new_person(viewport=viewport)
+    person = new_person(viewport=NARROW)
     page = person.page
     go_to_provider(person, office, "Microsoft")
     person.sign_in_at_provider(anna)
@@ -94,11 +93,10 @@ def test_a_shared_mailbox_is_opened_once_that_is_said(
 
 
 @pytest.mark.usefixtures("world")
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_a_mailbox_that_is_only_read_is_allowed_to_send_later(
-    new_person: Callable[..., Person], mailbox: SandboxMailbox, viewport: dict[str, int]
+    new_person: Callable[..., Person], mailbox: SandboxMailbox
 ) -> None:
-    person = new_person(viewport=viewport)
+    person = new_person(viewport=WIDE)
     page = person.page
     person.sign_in()
     page.goto(CONNECT)
@@ -127,10 +125,9 @@ def test_a_mailbox_that_is_only_read_is_allowed_to_send_later(
 
 
 @pytest.mark.usefixtures("world")
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_what_the_page_says_of_other_ways(new_person: Callable[..., Person], viewport: dict[str, int]) -> None:
+def test_what_the_page_says_of_other_ways(new_person: Callable[..., Person]) -> None:
     """Nobody is reached here: what is known of these providers is enough."""
-    person = new_person(viewport=viewport)
+    person = new_person(viewport=NARROW)
     page = person.page
     person.sign_in()
     page.goto(CONNECT)

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from mailaccounts.models import OAuthClient, TenantAccess
 from tests.app.organisations import by_password, registered
-from tests.browser.person import PATIENCE
+from tests.browser.person import NARROW, PATIENCE, WIDE
 from tests.sandbox_fixtures import SandboxMailbox, new_user
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LIST = "/admin/mailaccounts/tenantaccess/"
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture
@@ -61,7 +60,6 @@ def state(page: Page) -> str | None:
     return page.locator("p.notice[role=status]").get_attribute("data-code")
 
 
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_an_organisation_is_let_in_and_kept_in_check(
     new_boss: Callable[..., Person],
     world: Sandbox,
@@ -69,9 +67,8 @@ def test_an_organisation_is_let_in_and_kept_in_check(
     bird: SandboxMailbox,
     new_mailbox: Callable[[], SandboxMailbox],
     worker: Cluster,
-    viewport: dict[str, int],
 ) -> None:
-    boss = new_boss(viewport=viewport, permissions=["clipboard-read", "clipboard-write"])
+    boss = new_boss(viewport=WIDE, permissions=["clipboard-read", "clipboard-write"])
     page = boss.page
     mailbox, forgotten = new_mailbox(), new_mailbox()
     world.add_user(replace(forgotten.user, closed_to_apps=True))

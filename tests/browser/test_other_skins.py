@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.app.builders import make_account, make_credential
+from tests.browser.person import NARROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +20,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_plain_look_is_usable_too(
-    new_person: Callable[..., Person], settings: SettingsWrapper, width: int
-) -> None:
-    anna = new_person(viewport={"width": width, "height": 844})
+def test_the_plain_look_is_usable_too(new_person: Callable[..., Person], settings: SettingsWrapper) -> None:
+    anna = new_person(viewport=NARROW)
     anna.sign_in()
     account = make_credential(make_account(anna.user, status="needs_owner", status_message="What to do.")).account
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": []}]

@@ -8,6 +8,8 @@ import dns.resolver
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.person import WIDE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
 def test_the_servers_of_ones_own_domain_are_found_shown_and_used(
     new_person: Callable[..., Person],
     mailbox: SandboxMailbox,
@@ -29,13 +30,12 @@ def test_the_servers_of_ones_own_domain_are_found_shown_and_used(
     dns_server: DnsServer,
     settings: SettingsWrapper,
     monkeypatch: pytest.MonkeyPatch,
-    width: int,
 ) -> None:
     settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "PRESETS_FILE": ""}  # the sandbox's would know its servers
     monkeypatch.setattr(dns.resolver, "default_resolver", dns_server.resolver)
     for service, endpoint in (("_imaps", world.imap), ("_submissions", world.smtp)):
         dns_server.records[f"{service}._tcp.corp.test", "SRV"] = [f"0 1 {endpoint.port} {endpoint.host}."]
-    person = new_person(viewport={"width": width, "height": 900})
+    person = new_person(viewport=WIDE)
     page = person.page
     person.sign_in()
     page.goto("/settings/email-accounts/connect/")

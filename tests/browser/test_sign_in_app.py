@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 from playwright.sync_api import expect
 
-from tests.browser.person import PASSWORD
+from tests.browser.person import NARROW, PASSWORD
 from tests.crm.second_step import shown_by_app
 from tests.crm.sessions import shown_long_ago
 
@@ -35,12 +35,11 @@ def sign_in(person: Person, *, code: str) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
 def test_an_authenticator_app_is_set_up_used_and_turned_off_without_javascript(
-    new_person: Callable[..., Person], settings: SettingsWrapper, width: int
+    new_person: Callable[..., Person], settings: SettingsWrapper
 ) -> None:
     settings.REAUTHENTICATE_AFTER = 3600
-    person = new_person(viewport={"width": width, "height": 900}, java_script_enabled=False)
+    person = new_person(viewport=NARROW, java_script_enabled=False)
     page = person.page
     person.sign_in()
     shown_long_ago()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.person import WIDE
 from tests.crm.at_provider import registered_world
 from tests.crm.sessions import shown_long_ago
 
@@ -41,9 +42,7 @@ def sign_out(page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("provider", "width"), [("microsoft", 1280), ("microsoft", 390), ("google", 1280), ("oidc", 390)]
-)
+@pytest.mark.parametrize(("provider", "width"), [("microsoft", 390), ("google", 1280), ("oidc", 390)])
 def test_an_identity_is_linked_and_signs_in(
     new_person: Callable[..., Person], mailbox: SandboxMailbox, provider: str, width: int
 ) -> None:
@@ -115,15 +114,13 @@ def confirm_and_unlink(person: Person, mailbox: SandboxMailbox) -> None:
     person.look("last-means")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
 def test_pages_say_what_to_do_when_an_identity_doesnt_let_somebody_in(
     new_person: Callable[..., Person],
     mailbox: SandboxMailbox,
     world: Sandbox,
     settings: SettingsWrapper,
-    width: int,
 ) -> None:
-    person = new_person(viewport={"width": width, "height": 900})
+    person = new_person(viewport=WIDE)
     page = person.page
 
     def come_as_stranger() -> None:

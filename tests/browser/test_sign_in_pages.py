@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import cache
 from playwright.sync_api import expect
 
-from tests.browser.person import PASSWORD
+from tests.browser.person import NARROW, PASSWORD
 from tests.crm.second_step import shown_by_app
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ WITH_AN_APP = {
 }
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_pages_of_signing_in(new_person: Callable[..., Person], settings: SettingsWrapper, width: int) -> None:
-    person = new_person(viewport={"width": width, "height": 900})
+def test_pages_of_signing_in(new_person: Callable[..., Person], settings: SettingsWrapper) -> None:
+    person = new_person(viewport=NARROW)
     page = person.page
 
     def visit(pages: dict[str, str]) -> None:

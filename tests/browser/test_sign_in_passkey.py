@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.person import PASSWORD
+from tests.browser.person import PASSWORD, WIDE
 from tests.crm.sessions import shown_long_ago
 
 if TYPE_CHECKING:
@@ -48,12 +48,11 @@ def sign_out(page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
 def test_a_passkey_signs_in_confirms_and_is_the_second_step(
-    new_person: Callable[..., Person], settings: SettingsWrapper, width: int
+    new_person: Callable[..., Person], settings: SettingsWrapper
 ) -> None:
     settings.REAUTHENTICATE_AFTER = 3600
-    person = new_person(viewport={"width": width, "height": 900})
+    person = new_person(viewport=WIDE)
     page = person.page
     give_authenticator(page)
     person.sign_in()

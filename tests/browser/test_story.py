@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from crm.models import Contact
 from mailaccounts.models import MailAccount, Message
+from tests.browser.person import NARROW, WIDE
 from tests.letters import CONTACT, STRANGER, letter
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from tests.sandbox_fixtures import SandboxMailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SCREENS = [{"width": 1280, "height": 860}, {"width": 390, "height": 844}]
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def filled(mailbox: SandboxMailbox) -> SandboxMailbox:
     return mailbox
 
 
-@pytest.mark.parametrize("viewport", SCREENS, ids=["wide", "narrow"])
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.usefixtures("worker")
 def test_the_whole_story(viewport: dict[str, int], new_person: Callable[..., Person], filled: SandboxMailbox) -> None:
     Contact.objects.create(name="Maria Anders", email=CONTACT)
@@ -102,7 +101,7 @@ def test_the_whole_story(viewport: dict[str, int], new_person: Callable[..., Per
 @pytest.mark.usefixtures("worker")
 def test_everything_works_without_javascript(new_person: Callable[..., Person], filled: SandboxMailbox) -> None:
     Contact.objects.create(name="Maria Anders", email=CONTACT)
-    anna = new_person(java_script_enabled=False, viewport=SCREENS[0])
+    anna = new_person(java_script_enabled=False, viewport=WIDE)
     page = anna.page
     anna.sign_in()
     anna.open_settings()
@@ -129,7 +128,7 @@ def test_everything_works_without_javascript(new_person: Callable[..., Person], 
 def test_declining_at_the_provider_leaves_the_account_as_it_was(
     new_person: Callable[..., Person], filled: SandboxMailbox
 ) -> None:
-    anna = new_person(viewport=SCREENS[0])
+    anna = new_person(viewport=WIDE)
     page = anna.page
     anna.sign_in()
     page.goto("/settings/email-accounts/connect/")
@@ -149,7 +148,7 @@ def test_declining_at_the_provider_leaves_the_account_as_it_was(
 def test_a_mistake_is_shown_and_the_password_has_to_be_typed_again(
     new_person: Callable[..., Person], filled: SandboxMailbox
 ) -> None:
-    anna = new_person(viewport=SCREENS[1])
+    anna = new_person(viewport=NARROW)
     page = anna.page
     anna.sign_in()
     page.goto("/settings/email-accounts/connect/")
