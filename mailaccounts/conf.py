@@ -57,6 +57,9 @@ class Settings:
     header_batch: int = 1000  # messages whose headers are looked at together
     body_batch_bytes: int = 2**20  # bodies are fetched in batches of about this size, longer messages part by part
     max_message_bytes: int = 25 * 2**20  # longer messages are stored cut off at this
+    max_outgoing_bytes: int = 35 * 2**20  # longer messages aren't sent, whatever the provider takes
+    send_days: int = 2  # after which a message that couldn't be sent is given up
+    email_account: str = ""  # address of the account that the host's own mail goes out through
     watch_connections: int = 10_000  # mailboxes that one watcher watches at most
     watch_renew_seconds: int = 540  # that an IDLE lasts: routers forget a silent connection after ten minutes or so
     watch_logins_per_second: int = 20  # at one mail server

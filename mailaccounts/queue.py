@@ -19,6 +19,7 @@ class Job(StrEnum):
     TICK = "mailaccounts.tasks.tick"
     DAY = "mailaccounts.tasks.day"
     SYNC = "mailaccounts.tasks.sync"
+    SEND = "mailaccounts.tasks.send"
     MOVE = "mailaccounts.tasks.move"
     ERASE = "mailaccounts.tasks.erase"
     COMPARE = "mailaccounts.tasks.compare"

@@ -12,3 +12,6 @@ account_status_changed = Signal()
 
 credential_switched = Signal()
 """An account signs in another way now. ``account_id: int``, ``old: str``, ``new: str`` (backend slugs)."""
+
+outgoing_changed = Signal()
+"""``outgoing_id: int``, ``account_id: int``, ``state: str``: how a message is doing that somebody sent."""

@@ -5,8 +5,9 @@ Nothing leaves a task but None: what django-q2 stores of a failure is the except
 
 from __future__ import annotations
 
-from mailaccounts.services import campaign_work, canary, invitations, resume, sample, secret_expiry
+from mailaccounts.services import campaign_work, canary, invitations, outgoing_due, resume, sample, secret_expiry
 from mailaccounts.services.credentials import destroy_retired
+from mailaccounts.services.deliver import go_on_with
 from mailaccounts.services.departures import disconnect_departed
 from mailaccounts.services.due import enqueue_due, go_on
 from mailaccounts.services.erase import erase as erase_account
@@ -26,6 +27,9 @@ def tick() -> None:
         disconnect_departed,
         release_lost,
         enqueue_due,
+        outgoing_due.note_lost,
+        outgoing_due.give_up,
+        outgoing_due.enqueue_due,
         notify_due,
         resume.resume_due,
         campaign_work.enqueue_due,
@@ -74,6 +78,11 @@ def campaign_step(account_id: int) -> None:
 def sync(*account_ids: int) -> None:
     """Syncs accounts, and queues those again that have more than one sync's time allows."""
     safely(lambda: poll(account_ids))
+
+
+def send(outgoing_id: int) -> None:
+    """Takes an outgoing message one step further."""
+    safely(lambda: go_on_with(outgoing_id))
 
 
 def erase(account_id: int) -> None:

@@ -75,6 +75,11 @@ class Headers:
         keys = dict.fromkeys((self.message_id, self.in_reply_to, *self.references))
         return tuple(key for key in keys if key and key.lower() not in self.addresses)
 
+    @property
+    def ancestors(self) -> tuple[str, ...]:
+        """The messages before this one in its conversation, oldest first, as an answer goes on with them."""
+        return self.references or tuple(filter(None, (self.in_reply_to,)))
+
     @cached_property
     def subject(self) -> str:
         return one_line(decode_words(self.raw_subject), MAX_SUBJECT)

@@ -74,6 +74,13 @@ class ImapSession(ImapParts):
             self._live().state = "SELECTED"
             return state
 
+    def append(self, name: str, raw: bytes) -> None:
+        """Files a message in a folder, as one that was read (RFC 9051 §6.3.12). FolderMissing when it isn't there,
+        MailboxFull; after an error of the network nobody knows whether it is filed: ``holds`` tells."""
+        quoted = _quoted(name).decode("ascii")
+        with self._talking(folder=name, writing=True):
+            self._live().append(quoted, r"(\Seen)", None, raw)
+
     def _select(self, quoted: bytes, *, readonly: bool, known: Known | None = None) -> Select:
         condstore = known is None and Abilities.read(self.capabilities).condstore
         line_bytes = self._limits.list_bytes

@@ -216,12 +216,12 @@ class ImapLogin:
         return self._imap
 
     @contextlib.contextmanager
-    def _talking(self, *, folder: str = "") -> Iterator[None]:
+    def _talking(self, *, folder: str = "", writing: bool = False) -> Iterator[None]:
         """Turns whatever goes wrong inside into our errors; only after a NO or BAD can the session go on."""
         try:
             yield
         except Refused as refusal:
-            raise command_error(refusal.status, host=self._endpoint.host, folder=folder) from None
+            raise command_error(refusal.status, host=self._endpoint.host, folder=folder, writing=writing) from None
         except MailAccountsError:
             self.close()
             raise

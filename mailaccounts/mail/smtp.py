@@ -9,7 +9,7 @@ import logging
 import re
 import smtplib
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from mailaccounts.errors import ConnectionLost, MailAccountsError, ProtocolFault, StartTlsRefused, UnsafeArgument
 from mailaccounts.mail.network import network_error
@@ -18,6 +18,7 @@ from mailaccounts.mail.types import Security, Traffic
 from mailaccounts.mail.wire import Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mailaccounts.mail.types import Endpoint, Limits
 
 logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 QUIT_SECONDS = 2
 SASL_ROUNDS = 5
@@ -75,16 +78,11 @@ class SmtpSession:
         self.traffic = Traffic()
         self.capabilities: frozenset[str] = frozenset()
         self._smtp = Connection(endpoint, network=network, limits=limits, traffic=self.traffic)
-        failure: MailAccountsError | None = None
         try:
-            self._greet()
-        except MailAccountsError as error:
-            failure = error
-        except FAULTS as error:
-            failure = self._fault(error)
-        if failure is not None:
+            self._talk(self._greet)
+        except MailAccountsError:
             self.close()
-            raise forget(failure)
+            raise
 
     @classmethod
     def open(
@@ -95,7 +93,7 @@ class SmtpSession:
         network: Network,
         limits: Limits | None = None,
         fresh: bool = False,
-    ) -> SmtpSession:
+    ) -> Self:
         """Connects, encrypts and signs in, with one attempt. Besides network errors it raises PasswordRejected,
         TokenRejected, AdminActionNeeded and their like, and passes on what the authenticator raises."""
         session = cls(endpoint, network=network, limits=limits or network.limits)
@@ -154,18 +152,10 @@ class SmtpSession:
         )
 
     def _log_in(self, mechanism: SaslMechanism) -> None:
-        failure: MailAccountsError | None = None
-        try:
-            code, reply = self._authenticate(mechanism)
-            if code != 235:
-                logger.debug("%s answered AUTH with %d", self._endpoint.host, code)
-                failure = smtp_error(code, reply, host=self._endpoint.host, mechanism=mechanism.name)
-        except MailAccountsError as error:
-            failure = error
-        except FAULTS as error:
-            failure = self._fault(error)
-        if failure is not None:
-            raise forget(failure)
+        code, reply = self._talk(lambda: self._authenticate(mechanism))
+        if code != 235:
+            logger.debug("%s answered AUTH with %d", self._endpoint.host, code)
+            raise forget(smtp_error(code, reply, host=self._endpoint.host, mechanism=mechanism.name))
 
     def _authenticate(self, mechanism: SaslMechanism) -> tuple[int, bytes]:
         """One conversation (RFC 4954 §4); returns the reply that ended it.
@@ -188,6 +178,16 @@ class SmtpSession:
         if code != wanted:
             logger.debug("%s answered %d %.200r", self._endpoint.host, code, reply)
             raise smtp_error(code, reply, host=self._endpoint.host)
+
+    def _talk(self, what: Callable[[], Answer]) -> Answer:
+        """Does ``what``, and turns whatever goes wrong into our errors, whose past holds nothing of it."""
+        try:
+            return what()
+        except MailAccountsError as error:
+            failure = error
+        except FAULTS as error:
+            failure = self._fault(error)
+        raise forget(failure)
 
     def _fault(self, error: Any) -> MailAccountsError:
         if isinstance(error, smtplib.SMTPServerDisconnected):

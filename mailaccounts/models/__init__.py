@@ -9,6 +9,7 @@ from mailaccounts.models.folder import Folder
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
 from mailaccounts.models.message import Attachment, Message, MessageUid, Participant, Role, Thread, ThreadKey
 from mailaccounts.models.migration import MigrationRun, MigrationStep
+from mailaccounts.models.outgoing import Enclosed, Filing, Outgoing, OutgoingState, Recipient
 from mailaccounts.models.quarantine import Fault, Quarantined
 from mailaccounts.models.sealed import SealedText
 from mailaccounts.models.tenant import TenantAccess
@@ -24,7 +25,9 @@ __all__ = [
     "ConsentAttempt",
     "Credential",
     "CredentialState",
+    "Enclosed",
     "Fault",
+    "Filing",
     "Folder",
     "Grant",
     "GrantStatus",
@@ -34,8 +37,11 @@ __all__ = [
     "MigrationRun",
     "MigrationStep",
     "OAuthClient",
+    "Outgoing",
+    "OutgoingState",
     "Participant",
     "Quarantined",
+    "Recipient",
     "Role",
     "SealedText",
     "TenantAccess",

@@ -43,6 +43,7 @@ class Message(models.Model):
 
     ``fingerprint`` is the SHA-256 of its identifying headers: the same message in another folder, or after a
     UIDVALIDITY change, has the same one. ``message_id`` is without angle brackets, "" when the message has none.
+    ``references`` are the Message-IDs it refers to, oldest first and separated by spaces: an answer goes on with them.
     ``body_html`` is clean already (mail.sanitize). ``announced`` turns true when ``message_stored`` has been sent.
 
     ``provider_id`` and ``provider_thread`` are the provider's own names for the message and its conversation, where it
@@ -69,6 +70,7 @@ class Message(models.Model):
     gone_since = models.DateTimeField(null=True, blank=True)
     provider_id = models.CharField(max_length=255, blank=True)
     provider_thread = models.CharField(max_length=255, blank=True)
+    references = models.TextField(blank=True)
 
     class Meta:
         verbose_name = _("message")

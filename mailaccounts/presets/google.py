@@ -23,7 +23,10 @@ PRESETS: tuple[ProviderPreset, ...] = (
         provider="google",
         files_sent=True,
         limits=ProviderLimits(  # support.google.com/a/answer/1071518
-            connections=15, download_bytes_per_day=2_500 * 10**6, upload_bytes_per_day=500 * 10**6
+            connections=15,
+            download_bytes_per_day=2_500 * 10**6,
+            upload_bytes_per_day=500 * 10**6,
+            message_bytes=35_882_577,  # SIZE in its answer to EHLO: attachments of 25 MB
         ),
         help_url="https://support.google.com/mail/answer/7126229",
         app_password_url="https://myaccount.google.com/apppasswords",

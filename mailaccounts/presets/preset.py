@@ -39,6 +39,7 @@ class ProviderLimits:
     messages_per_command: int | None = None  # a FETCH of more is refused or cut off (RFC 9738)
     sent_per_minute: int | None = None
     recipients_per_day: int | None = None
+    message_bytes: int | None = None  # one message that is sent, as it goes over the wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

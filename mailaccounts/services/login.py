@@ -15,14 +15,15 @@ from mailaccounts.conf import settings
 from mailaccounts.crypto import Secret
 from mailaccounts.errors import (
     CredentialMissing,
-    InvalidInput,
     MailboxClosed,
     SendingClosed,
+    SendingNotAllowed,
     Throttled,
     TokenRejected,
 )
 from mailaccounts.mail.imap import ImapSession
 from mailaccounts.mail.smtp import SmtpSession
+from mailaccounts.mail.submission import Submission
 from mailaccounts.mail.types import Traffic
 from mailaccounts.models import Credential, CredentialState
 from mailaccounts.services import breaker
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 PROOF_SECONDS = 45  # that either server may keep a person waiting, and the web server busy
 
-Session = TypeVar("Session", ImapSession, SmtpSession)
+Session = TypeVar("Session", ImapSession, SmtpSession, Submission)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +84,11 @@ def open_imap(account: MailAccount, *, limits: Limits | None = None) -> ImapSess
     return open_with(active_credential(account), account.imap, limits=limits)
 
 
-def open_smtp(account: MailAccount) -> SmtpSession:
-    """An SMTP session with the account's active credential; InvalidInput for an account that only reads."""
+def open_smtp(account: MailAccount) -> Submission:
+    """An SMTP session with the account's active credential; SendingNotAllowed for an account that only reads."""
     if account.smtp is None:
-        raise InvalidInput(what="An account without an SMTP server")
-    return _open_metered(SmtpSession, active_credential(account), account.smtp)
+        raise SendingNotAllowed(address=account.address)
+    return _open_metered(Submission, active_credential(account), account.smtp)
 
 
 def open_with(

@@ -172,13 +172,13 @@ def _create(account_id: int, fresh: Sequence[Found]) -> dict[str, int]:
         Message,
         (
             *("id", "account_id", "thread_id", "fingerprint", "message_id", "subject", "sent_at", "received_at"),
-            *("size", "provider_id", "provider_thread", *BODY),
+            *("size", "provider_id", "provider_thread", "references", *BODY),
         ),
         [
             (
                 *(key, account_id, threads[found.uid], found.headers.fingerprint, found.headers.message_id),
                 *(found.headers.subject, found.headers.sent_at, found.received_at, found.size),
-                *(found.provided.id, found.provided.thread),
+                *(found.provided.id, found.provided.thread, " ".join(found.headers.ancestors)),
                 *_body(found.content),
             )
             for key, found in zip(ids, fresh, strict=True)

@@ -18,6 +18,7 @@ from mailaccounts.models import (
     MailAccount,
     Message,
     OAuthClient,
+    Outgoing,
     Quarantined,
     Thread,
 )
@@ -85,3 +86,9 @@ def make_quarantined(account: MailAccount, **columns: Any) -> Quarantined:
     folder, _ = account.folders.get_or_create(name="INBOX", defaults={"role": "inbox", "uidvalidity": 1})
     defaults = {"uid": secrets.randbelow(2**31) + 1, "fault": Fault.UNREADABLE, "uidvalidity": folder.uidvalidity}
     return Quarantined.objects.create(folder=folder, **{**defaults, **columns})
+
+
+def make_outgoing(account: MailAccount | None = None, **columns: Any) -> Outgoing:
+    account = account or make_account()
+    defaults = {"author": account.owner, "message_id": f"{secrets.token_hex(8)}@example.test"}
+    return Outgoing.objects.create(account=account, **{**defaults, **columns})

@@ -74,6 +74,7 @@ def test_mail_is_not_in_the_admin() -> None:
         "mailaccounts.TenantAccess",
         "mailaccounts.MigrationRun",
         "mailaccounts.Quarantined",
+        "mailaccounts.Outgoing",
     }
     assert "crm.TimelineEntry" not in shown
 

@@ -9,8 +9,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from mailaccounts.models import Credential, CredentialState, Folder, Grant, MailAccount, OAuthClient
-from tests.app.builders import make_account, make_client, make_credential, make_grant, make_user
+from mailaccounts.models import Credential, CredentialState, Folder, Grant, MailAccount, OAuthClient, Outgoing
+from tests.app.builders import make_account, make_client, make_credential, make_grant, make_outgoing, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +99,32 @@ def test_a_folder_is_kept_once_per_account() -> None:
     account = make_account()
     Folder.objects.create(account=account, name="INBOX")
     assert refused(Folder.objects.create, account=account, name="INBOX")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"state": "posted"},
+        {"filing": "perhaps"},
+        {"state": "queued"},  # without a message
+        {"state": "sending", "raw": b"x"},  # that nobody queued
+        {"state": "uncertain"},
+        {"state": "sent", "filing": "done"},  # never
+        {"state": "sent", "sent_at": timezone.now()},  # and not filed, due or not
+        {"state": "sent", "sent_at": timezone.now(), "filing": "due"},  # with nothing to file
+        {"state": "failed", "sent_at": timezone.now()},
+        {"state": "failed", "filing": "done"},
+    ],
+)
+def test_the_state_of_an_outgoing_message_and_what_it_says_of_it_agree(columns: dict[str, Any]) -> None:
+    assert refused(make_outgoing, **columns)
+
+
+def test_an_outgoing_message_has_a_message_id_of_its_own() -> None:
+    message = make_outgoing()
+    assert refused(make_outgoing, account=message.account, message_id=message.message_id)
+    message.account.delete()
+    assert not Outgoing.objects.exists()
 
 
 def test_an_account_takes_everything_that_is_its_own_with_it() -> None:

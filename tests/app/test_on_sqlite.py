@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [
     f"tests/app/test_{name}.py"
-    for name in ("sealed_field", "models_constraints", "lease", "store", "queue", "watch_claims")
+    for name in ("sealed_field", "models_constraints", "lease", "store", "queue", "watch_claims", "email_backend")
 ]
 
 

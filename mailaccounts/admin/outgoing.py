@@ -1,0 +1,20 @@
+"""Outgoing mail: how it is doing. What it says, and to whom, is its author's."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from mailaccounts.admin.readonly import ReadOnlyAdmin
+from mailaccounts.models import Outgoing
+
+
+@admin.register(Outgoing)
+class OutgoingAdmin(ReadOnlyAdmin):
+    list_display = ("pk", "account", "state", "code", "attempts", "filing", "queued_at", "sent_at")
+    list_filter = ("state", "filing")
+    list_select_related = ("account",)
+    search_fields = ("account__address",)
+    fields = (
+        *("account", "state", "code", "attempts", "failures", "next_at", "held_at", "filing"),
+        *("created_at", "queued_at", "sent_at"),
+    )
