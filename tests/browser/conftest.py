@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.auth import get_user_model
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from mailaccounts.testing.sandbox.registrations import PROVIDERS
-from tests.browser.person import PASSWORD, Person
+from tests.browser.person import PASSWORD, PATIENCE, Person
 from tests.crm_process import Cluster, environment
 from tests.sandbox_crm import world_of
 
@@ -34,6 +34,7 @@ def browser() -> Iterator[Browser]:
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     if executable is None:
         pytest.fail("The browser tests need Chromium: apt-get install chromium", pytrace=False)
+    expect.set_options(timeout=PATIENCE)
     options = ["--disable-gpu", "--no-first-run", "--disable-background-networking"]
     if os.geteuid() == 0:
         options.append("--no-sandbox")  # Chromium refuses to run as root with its sandbox
@@ -75,8 +76,13 @@ def new_person(browser: Browser, live_server: LiveServer, world: Sandbox) -> Ite
 
     def make(username: str = "anna", **options: object) -> Person:
         user = get_user_model().objects.create_user(username, password=PASSWORD)
-        # The sandbox's provider has a certificate of its own authority, which only the CRM knows.
-        context = browser.new_context(ignore_https_errors=True, base_url=live_server.url, **options)
+        context = browser.new_context(
+            ignore_https_errors=True,  # the sandbox's provider has a certificate of its own authority
+            reduced_motion="reduce",  # or axe would judge colours on their way from one to another
+            base_url=live_server.url,
+            **options,
+        )
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         return Person(user, context.new_page(), home=live_server.url)
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from mailaccounts.models import MigrationStep
 from tests.app.builders import make_account
-from tests.browser.person import PATIENCE, WIDE
+from tests.browser.person import WIDE
 from tests.crm_process import Cluster, environment, wait_until
 from tests.sandbox_crm import connect_by_password
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CAMPAIGNS = "/settings/email-accounts/campaigns/"
+WAITING = 15_000  # milliseconds until a board looks again while it is others' turn
 
 
 @pytest.fixture
@@ -79,6 +80,7 @@ def test_a_campaign_with_a_pilot_group(
     # Who can move is shown before anything is created.
     boss.sign_in()
     page = boss.page
+    page.clock.install()
     page.goto(CAMPAIGNS)
     boss.look("none-yet")
     page.get_by_role("link", name="New campaign").first.click()
@@ -96,7 +98,7 @@ def test_a_campaign_with_a_pilot_group(
     expect(page.get_by_role("heading", name="Spring")).to_be_visible()
     assert not list(letters.iterdir())
     page.get_by_role("button", name="Start the pilot group (1)").click()
-    expect(row(boss, accounts[0])).to_have_attribute("data-state", "invited", timeout=PATIENCE)
+    expect(row(boss, accounts[0])).to_have_attribute("data-state", "invited")
     expect(row(boss, accounts[1])).to_have_attribute("data-state", "chosen")
     boss.look("pilot-invited")
 
@@ -116,7 +118,8 @@ def test_a_campaign_with_a_pilot_group(
     anna.page.get_by_role("button", name="Sign in", exact=True).click()
     expect(anna.page).to_have_url(re.compile(r"/switch/$"))
     leave_and_consent(anna, mailboxes[0])
-    expect(row(boss, accounts[0])).to_have_attribute("data-state", "switched", timeout=PATIENCE)
+    page.clock.fast_forward(WAITING)
+    expect(row(boss, accounts[0])).to_have_attribute("data-state", "switched")
     boss.look("pilot-moved")
     assert anna.page.goto(link).status == 410
     expect(anna.page.get_by_text("this invitation has done its work")).to_be_visible()
@@ -125,17 +128,18 @@ def test_a_campaign_with_a_pilot_group(
 
     # Then the rest.
     page.get_by_role("button", name="Start the rest (1)").click()
-    expect(row(boss, accounts[1])).to_have_attribute("data-state", "invited", timeout=PATIENCE)
+    expect(row(boss, accounts[1])).to_have_attribute("data-state", "invited")
     ben.page.goto(link_for(ben, letters))
     leave_and_consent(ben, mailboxes[1])
-    expect(page.locator("#campaign-board .card-header .badge")).to_have_text("Finished", timeout=PATIENCE)
+    page.clock.fast_forward(WAITING)
+    expect(page.locator("#campaign-board .card-header .badge")).to_have_text("Finished")
     boss.look("finished")
     assert set(MigrationStep.objects.values_list("state", flat=True)) == {"switched"}
 
     # And the pilot group back.
     page.get_by_text("Roll back", exact=True).click()
     page.get_by_role("button", name="Roll back the pilot group").click()
-    expect(row(boss, accounts[0])).to_have_attribute("data-state", "rolled_back", timeout=PATIENCE)
+    expect(row(boss, accounts[0])).to_have_attribute("data-state", "rolled_back")
     boss.look("rolled-back")
     assert [*boss.complaints, *anna.complaints, *ben.complaints] == []
 

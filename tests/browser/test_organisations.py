@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from mailaccounts.models import OAuthClient, TenantAccess
 from tests.app.organisations import by_password, registered
-from tests.browser.person import NARROW, PATIENCE, WIDE
+from tests.browser.person import NARROW, WIDE
 from tests.sandbox_fixtures import SandboxMailbox, new_user
 
 if TYPE_CHECKING:
@@ -135,8 +135,8 @@ def test_an_organisation_is_let_in_and_kept_in_check(
     moved, refused = (
         page.locator("#campaign-board li").filter(has_text=each.address) for each in (mailbox, forgotten)
     )
-    expect(moved).to_have_attribute("data-state", "switched", timeout=PATIENCE)
-    expect(refused).to_have_attribute("data-state", "failed", timeout=PATIENCE)
+    expect(moved).to_have_attribute("data-state", "switched")
+    expect(refused).to_have_attribute("data-state", "failed")
     boss.look("moved")
 
     page.goto(LIST)
