@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest.register_assert_rewrite(
     "tests.replay", "tests.disturbed"
@@ -36,6 +41,14 @@ def redis_url() -> str:
     url = f"{os.environ['TEST_REDIS_URL'].rpartition('/')[0]}/{number}"
     redis.Redis.from_url(url).flushdb()
     return url
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that refuses connections, and that nobody else gets meanwhile."""
+    with socket.socket() as bound:  # and never listening
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 @pytest.fixture(autouse=True)

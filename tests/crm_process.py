@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 60  # seconds
+PATIENCE = 120  # seconds, on a busy machine
 
 
 def database_url() -> str:

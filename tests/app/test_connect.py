@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +47,8 @@ if TYPE_CHECKING:
     from tests.sandbox_fixtures import SandboxMailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+CLOSED_PORT = 1  # of localhost: nobody listens there
 
 
 def draft_for(mailbox: SandboxMailbox, **changes: Any) -> AccountDraft:
@@ -100,12 +101,6 @@ def test_the_history_is_bounded_unless_chosen_otherwise(
     assert connected(new_mailbox(), since=date(2001, 2, 3)).since == date(2001, 2, 3)
 
 
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def host(sandbox: Sandbox, **changes: Any) -> Endpoint:
     return dataclasses.replace(sandbox.imap, **changes)
 
@@ -114,10 +109,10 @@ def host(sandbox: Sandbox, **changes: Any) -> Endpoint:
     ("broken", "error"),
     [
         (lambda s: {"imap": host(s, host="no-such-host.invalid")}, HostNotFound),
-        (lambda s: {"imap": host(s, port=closed_port())}, ConnectionRefused),
+        (lambda s: {"imap": host(s, port=CLOSED_PORT)}, ConnectionRefused),
         (lambda s: {"imap": host(s, port=s.imap_starttls.port)}, HostMisconfigured),
         (lambda s: {"imap": host(s, host="10.1.2.3")}, HostNotAllowed),
-        (lambda s: {"smtp": dataclasses.replace(s.smtp, port=closed_port())}, ConnectionRefused),
+        (lambda s: {"smtp": dataclasses.replace(s.smtp, port=CLOSED_PORT)}, ConnectionRefused),
         (lambda s: {"address": "anna"}, InvalidInput),
         (lambda s: {"address": ""}, InvalidInput),
         (lambda s: {"address": '"an\1na"@sandbox.test', "username": "anna@sandbox.test"}, UnsafeArgument),
@@ -175,7 +170,7 @@ def test_a_mailbox_is_connected_once_per_owner_and_that_costs_no_login(anna: San
 
 def test_connection_tests_are_limited_per_user(anna: SandboxMailbox, settings: SettingsWrapper) -> None:
     settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "CONNECTION_TESTS": 2}
-    draft = draft_for(anna, imap=host(anna.sandbox, port=closed_port()))
+    draft = draft_for(anna, imap=host(anna.sandbox, port=CLOSED_PORT))
     for expected in (ConnectionRefused, ConnectionRefused, TooManyAttempts):
         with pytest.raises(expected):
             connect(draft, backend="password", secret=Secret("x"))
@@ -183,7 +178,7 @@ def test_connection_tests_are_limited_per_user(anna: SandboxMailbox, settings: S
 
 
 def test_a_cache_out_of_reach_keeps_nobody_from_connecting(anna: SandboxMailbox, settings: SettingsWrapper) -> None:
-    nowhere = f"redis://localhost:{closed_port()}"
+    nowhere = f"redis://localhost:{CLOSED_PORT}"
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": nowhere}}
     assert connected(anna)
 

@@ -18,11 +18,12 @@ from crm.demo.cli import main
 from crm.demo.start import free_port
 from crm.demo.supervisor import Supervisor, limited
 from crm.demo.world import PROJECT, DemoError, World, base_environment, python
+from tests import servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SECONDS = 90
+SECONDS = 180
 FOREVER = "import signal; signal.pause()"
 
 
@@ -56,7 +57,7 @@ def processes_of(directory: Path) -> list[str]:
 def opened(directory: Path) -> Iterator[subprocess.Popen[str]]:
     """A demo that has told its address, with a worker at work. It is killed if the test fails meanwhile: leaving it
     to end by itself would hang the run."""
-    command = [sys.executable, "manage.py", "demo", "--directory", str(directory), "--port", "8300"]
+    command = [sys.executable, "manage.py", "demo", "--directory", str(directory), "--port", str(servers.free_port())]
     with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as demo:
         try:
             assert demo.stdout is not None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 
 from crm.models import TimelineEntry
 from mailaccounts import tasks
@@ -15,6 +17,7 @@ from mailaccounts.services import bodies, examine, folders, store, sync
 from mailaccounts.services.disconnect import disconnect
 from mailaccounts.services.sync import sync_account
 from tests.crm.builders import make_contact
+from tests.crm_process import wait_until
 from tests.letters import CONTACT, letter
 from tests.sandbox_crm import switch_by_consent
 
@@ -127,21 +130,26 @@ def test_a_sync_whose_token_is_refused_after_that_blames_nobody(
     assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
+def somebody_waits_for_us() -> bool:
+    """Whether another connection waits for what our transaction has locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks us JOIN pg_locks them USING (transactionid) "
+            "WHERE us.pid = pg_backend_pid() AND us.granted AND NOT them.granted)"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def test_a_batch_that_is_being_stored_is_stored_before_it_is_counted(
     full: MailAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disconnecting waits for the transaction that holds the account's row."""
-    import threading
-
-    from django.db import connection
-
     started, original = threading.Event(), store.conversations.touch
     receipts = []
 
     def slow(*args: Any) -> None:
         started.set()
-        other.join(0.5)
-        assert other.is_alive(), "it waits"
+        wait_until(somebody_waits_for_us, what="the disconnecting waits")
         original(*args)
 
     def other_window() -> None:

@@ -17,6 +17,7 @@ from mailaccounts.mail.imap import ImapSession
 from mailaccounts.mail.types import Limits, Security
 from tests.integration.hostile import (
     PAUSE,
+    QUICK,
     Authority,
     HostileServer,
     Peer,
@@ -169,8 +170,8 @@ def test_a_drip_within_the_tls_handshake_does_not_outlive_the_deadline(authority
         HostileServer(script, context=authority.context(), tls=False) as server,
         pytest.raises((ConnectionTimedOut, TlsNotSpoken)),
     ):
-        ImapSession.open(endpoint(server.port), Person(), network=authority.network())
-    assert time.monotonic() - started < 4
+        ImapSession.open(endpoint(server.port), Person(), network=authority.network(QUICK))
+    assert time.monotonic() - started < 30
 
 
 def test_a_server_that_says_nothing_times_out(authority: Authority) -> None:
@@ -205,8 +206,8 @@ def test_leaving_takes_seconds_whatever_the_server_still_has_to_say(authority: A
             PAUSE.wait(0.1)
 
     with HostileServer(script, context=authority.context()) as server:
-        patient = authority.network(Limits(session_seconds=30))
+        patient = authority.network(Limits(session_seconds=300))
         session = ImapSession.open(endpoint(server.port), Person(), network=patient)
         started = time.monotonic()
         session.logout()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60

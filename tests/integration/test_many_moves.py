@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CLOSED = 2  # mailboxes of CRM users that Exchange's administrator forgot
-STARTING_SECONDS = 60
+STARTING_SECONDS = 120
 SECONDS_FOR_ONE = 3  # that a noisy machine may take
 
 

@@ -41,6 +41,7 @@ if how == "refused":
     for _ in range(int(amount)):
         source.access_token(fresh=True)
 else:
+    source.access_token()
     until = time.monotonic() + float(amount)
     while time.monotonic() < until:
         source.access_token()

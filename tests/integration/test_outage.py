@@ -120,10 +120,10 @@ def is_somebody_else(mailbox: SandboxMailbox, authority: Authority) -> Iterator[
 
 @contextmanager
 def refuses(mailbox: SandboxMailbox, authority: Authority) -> Iterator[None]:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    with at(f"https://localhost:{port}"):
-        yield
+    with socket.socket() as nobody:  # bound, and never listening
+        nobody.bind(("127.0.0.1", 0))
+        with at(f"https://localhost:{nobody.getsockname()[1]}"):
+            yield
 
 
 @contextmanager
@@ -214,16 +214,16 @@ def test_ten_minutes_with_a_mail_server_out_of_order(
 
 @pytest.mark.parametrize("way", ["refused", "somebody else's certificate", "no name"])
 def test_ten_minutes_without_the_mail_server(
-    running: MailAccount, mailbox: SandboxMailbox, authority: Authority, statuses: set[str], way: str
+    running: MailAccount,
+    mailbox: SandboxMailbox,
+    authority: Authority,
+    statuses: set[str],
+    closed_port: int,
+    way: str,
 ) -> None:
-    with (
-        HostileServer(hangs_up, context=authority.context("localhost")) as impostor,
-        socket.create_server(("127.0.0.1", 0)) as no,
-    ):
-        port = no.getsockname()[1]
-        no.close()
+    with HostileServer(hangs_up, context=authority.context("localhost")) as impostor:
         where = {
-            "refused": {"imap_port": port},
+            "refused": {"imap_port": closed_port},
             "somebody else's certificate": {"imap_port": impostor.port},
             "no name": {"imap_host": "imap.outage.invalid"},
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,10 +139,8 @@ def test_where_a_host_may_not_be_reached_the_step_is_named(url: str, passed: lis
     assert last["step"] == ("dns" if code == "host_not_found" else "policy")
 
 
-def test_a_closed_port_is_told_from_a_missing_host(trusting: Authority) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    steps, status = probe("--imap", endpoint(port).url)
+def test_a_closed_port_is_told_from_a_missing_host(trusting: Authority, closed_port: int) -> None:
+    steps, status = probe("--imap", endpoint(closed_port).url)
     assert (status, names(steps), steps[-1]["error"]["code"]) == (1, ["dns", "policy", "tcp"], "connection_refused")
 
 

@@ -90,14 +90,14 @@ def test_a_fault_can_be_at_another_endpoint(idp: IdentityProvider) -> None:
 
 
 def test_slow_answers_come_late(idp: IdentityProvider) -> None:
-    idp.faults.slow(1.5, endpoint="keys")
+    idp.faults.slow(8, endpoint="keys")
     keys = f"{idp.authority}/{idp.tenant}/discovery/v2.0/keys"
 
     with pytest.raises(requests.ReadTimeout):
         idp.session().get(keys, timeout=0.5)
     started = time.monotonic()
-    assert idp.session().get(keys, timeout=5).status_code == 200
-    assert time.monotonic() - started < 1.5
+    assert idp.session().get(keys, timeout=30).status_code == 200
+    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize("skew", [7200, -7200])

@@ -69,7 +69,7 @@ class Nursery:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=60)
 
     def sync(self, address: str, *, seconds: float | None = None) -> float:
         """Has it synced, and killed after ``seconds``; returns how long it took."""

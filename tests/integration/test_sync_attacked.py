@@ -241,4 +241,4 @@ def test_a_server_that_goes_on_and_on_does_not_keep_a_person_waiting(
     started = time.monotonic()
     with HostileServer(script, context=authority.context()) as server, pytest.raises(ConnectionTimedOut):
         login.verify(imap=endpoint(server.port), smtp=None, authenticator=Person())
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30

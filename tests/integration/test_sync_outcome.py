@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -100,11 +99,10 @@ def test_success_clears_whatever_was_wrong(
 
 
 def test_a_server_that_is_down_never_disables_an_account_and_is_tried_less_and_less_often(
-    account: MailAccount, changes: list[tuple[int, str, str]]
+    account: MailAccount, changes: list[tuple[int, str, str]], closed_port: int
 ) -> None:
     sync(account)
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        account.imap_port = nobody.getsockname()[1]
+    account.imap_port = closed_port
     account.save()
     waits = []
     for _ in range(3):

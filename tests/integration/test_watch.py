@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from django_q.models import OrmQ
 from mailaccounts import tasks
 from mailaccounts.mail.idle import Idle
 from mailaccounts.models import AccountStatus, Credential, CredentialState, Grant, MailAccount
-from mailaccounts.services import lease, watch_claims
+from mailaccounts.services import lease, watch_claims, watch_login
 from mailaccounts.services.disconnect import Reason, cut
 from mailaccounts.services.sync import sync_account
 from tests.app.builders import make_account, make_credential
@@ -182,9 +183,16 @@ def test_before_a_token_expires_the_account_signs_in_anew(
         first = logins(mailbox)
         expires_at = Grant.objects.get().expires_at
         wait_until(lambda: logins(mailbox) > first, what="it signs in anew")
-        assert timezone.now() < expires_at
         assert Grant.objects.get().expires_at > expires_at
         watcher.wait_for(synced)
+
+
+@pytest.mark.parametrize("seconds", [5, 60, 3600])
+def test_there_is_time_for_that_while_the_token_is_good(seconds: int) -> None:
+    asked = time.monotonic()
+    until = watch_login._until(timezone.now() + timedelta(seconds=seconds))
+    assert until is not None
+    assert seconds * 0.7 < until - asked < time.monotonic() - asked + seconds * 0.99
 
 
 # --- accounts come, change and go ------------------------------------------------------------------------------

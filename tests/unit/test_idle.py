@@ -33,7 +33,7 @@ class Conversation:
     def __init__(self, *, rest: bytes = b"", renewal: float = RENEWAL) -> None:
         self.now = 1000.0
         ours, self.server = socket.socketpair()
-        self.server.settimeout(5)
+        self.server.settimeout(60)
         self.idle = Idle(ours, host="mail.test", exists=3, renewal=renewal, now=self.now, rest=rest)
 
     def heard(self) -> bytes:
@@ -178,10 +178,10 @@ def test_the_loop_wakes_for_news_for_losses_and_when_it_is_called() -> None:
     for number, conversation in enumerate((quiet, busy, gone)):
         loop.add(number, conversation.idle)
         conversation.server.sendall(b"+ idling\r\n")
-    assert list(loop.wait(5)) == []
+    assert list(loop.wait(60)) == []
     busy.server.sendall(b"* 4 EXISTS\r\n")
     gone.server.close()
-    found = dict(loop.wait(5)) | dict(loop.wait(0))
+    found = dict(loop.wait(60)) | dict(loop.wait(0))
     assert found.keys() == {1, 2}
     assert found[1] is None
     assert isinstance(found[2], ConnectionLost)

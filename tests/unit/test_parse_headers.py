@@ -174,9 +174,9 @@ def test_without_a_message_id_the_size_and_without_a_date_the_time_of_arrival_te
     ids=lambda raw: raw[:16].decode(),
 )
 def test_hostile_headers_take_little_time(hostile: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     parse_headers(hostile)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_any_bytes_at_all_are_read_without_an_error() -> None:

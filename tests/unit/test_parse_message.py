@@ -132,9 +132,9 @@ def test_a_boundary_within_a_line_is_text() -> None:
     ],
 )
 def test_hostile_messages_take_little_time_and_few_parts(hostile: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     content = parse_message(hostile)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert len(content.attachments) <= MAX_PARTS
 
 

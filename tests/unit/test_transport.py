@@ -185,12 +185,9 @@ def test_the_environment_changes_nothing(
     assert transport.get(f"{base}/json")
 
 
-def test_nobody_there_is_an_outage(transport: Transport) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def test_nobody_there_is_an_outage(transport: Transport, closed_port: int) -> None:
     with pytest.raises(ProviderUnavailable):
-        transport.get(f"https://localhost:{port}/json")
+        transport.get(f"https://localhost:{closed_port}/json")
 
 
 def test_a_silent_provider_is_given_up(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +205,7 @@ def test_a_provider_that_answers_byte_by_byte_is_given_up(
     began = time.monotonic()
     with pytest.raises(ProviderUnavailable):
         transport.get(base + path)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_an_outage_tells_nothing_of_what_was_sent(transport: Transport, base: str) -> None:
