@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mailaccounts.models import ERASING, AuditAction, AuditEntry, MailAccount, Message, Participant, Quarantined
+from django.db.models import Prefetch
+from django.db.models.functions import Length
+
+from mailaccounts.models import (
+    ERASING,
+    AuditAction,
+    AuditEntry,
+    Enclosed,
+    MailAccount,
+    Message,
+    Outgoing,
+    Participant,
+    Quarantined,
+    Recipient,
+)
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -49,4 +63,17 @@ def messages_about(address: str) -> QuerySet[Message]:
         .prefetch_related("participants", "attachments", "uids__folder")
         .defer("body_text", "body_html")
         .order_by("received_at", "pk")
+    )
+
+
+def outgoing_to(address: str) -> QuerySet[Outgoing]:
+    """What is being written to a person, or was, in whatever account; without what it says. For operators as well.
+    Each of ``enclosed`` has its ``size``, and not its bytes."""
+    files = Enclosed.objects.defer("content").annotate(size=Length("content"))
+    return (
+        Outgoing.objects.filter(pk__in=Recipient.objects.filter(address__iexact=address.strip()).values("outgoing"))
+        .select_related("account")
+        .prefetch_related("recipients", Prefetch("enclosed", files))
+        .defer("raw", "body_text", "body_html")
+        .order_by("created_at", "pk")
     )

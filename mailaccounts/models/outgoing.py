@@ -107,6 +107,11 @@ class Outgoing(models.Model):
         """Not the subject: the admin and error reports print this."""
         return f"{self.state} {self.pk}"
 
+    @property
+    def is_in_mailbox(self) -> bool:
+        """Whether what it says is kept there, and not here any more."""
+        return self.filing in {Filing.DONE, Filing.BY_SERVER}
+
 
 class Recipient(models.Model):
     """Whom a message is for, as its author wrote it; ``refused`` when the server didn't take it for them."""

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from mailaccounts.models import Attachment, Folder, Message, MessageUid, Participant, Thread
-from tests.app.builders import make_account
+from tests.app.builders import make_account, make_outgoing
 
 pytestmark = pytest.mark.django_db
 
@@ -103,7 +103,7 @@ def test_people_read_a_table_that_mail_cannot_disturb() -> None:
 def test_the_number_of_queries_does_not_depend_on_the_mail(django_assert_num_queries: Any) -> None:
     for number in range(20):
         store(f"{number}@x", "maria@customer.test", "me@us.test")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert len(export("maria@customer.test")) == 20
 
 
@@ -113,6 +113,36 @@ def test_what_messages_say_is_not_read() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert export("maria@customer.test")[0]["has_body"]
     assert not [each["sql"] for each in queries if "body_" in each["sql"].replace("has_body", "")]
+
+
+def test_what_is_written_to_a_person_is_stored_about_them_too() -> None:
+    draft = make_outgoing(subject="Offer", body_text="We take two hundred.")
+    draft.recipients.create(role="to", position=0, address="Maria@customer.test")
+    draft.recipients.create(role="bcc", position=0, address="boss@us.test")
+    draft.enclosed.create(position=0, name="offer.pdf", content_type="application/pdf", content=b"\x00" * 7)
+    make_outgoing().recipients.create(role="to", position=0, address="else@x.test")
+    with CaptureQueriesContext(connection) as queries:
+        (exported,) = export("maria@customer.test")
+    assert not [each["sql"] for each in queries if "body_" in each["sql"]]
+    exported["to"].sort()  # two roles, each with positions of its own
+    assert exported == {
+        "message_id": draft.message_id,
+        "subject": "Offer",
+        "from": draft.account.address,
+        "to": ["Maria@customer.test", "boss@us.test"],
+        "date": draft.created_at.isoformat(),
+        "accounts": [draft.account.address],
+        "folders": [],
+        "has_body": True,
+        "attachments": [{"name": "offer.pdf", "content_type": "application/pdf", "size": 7}],
+    }
+
+
+def test_what_was_sent_and_came_back_from_the_mailbox_is_exported_once() -> None:
+    message = store("a@x", "me@us.test", "maria@customer.test")
+    sent = make_outgoing(message.account, message_id="a@x", state="sent", filing="done", sent_at=WHEN)
+    sent.recipients.create(role="to", position=0, address="maria@customer.test")
+    assert [each["folders"] for each in export("maria@customer.test")] == [["INBOX"]]
 
 
 def test_the_labels_of_gmail_are_folders_too() -> None:

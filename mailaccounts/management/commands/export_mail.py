@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from django.core.management.base import CommandParser
 
-    from mailaccounts.models import Message, MessageUid
+    from mailaccounts.models import Message, MessageUid, Outgoing
 
 HEADS = ("DATE", "FROM", "TO", "SUBJECT", "ACCOUNTS", "FOLDERS", "BODY")
 
@@ -31,6 +31,9 @@ class Command(OutputCommand):
             raise UsageError(f"{contact} is not an email address.")
         messages = sorted(selectors.messages_about(contact), key=lambda message: message.fingerprint)
         found = [_describe(list(copies)) for _, copies in groupby(messages, key=lambda message: message.fingerprint)]
+        known = {(address, each["message_id"]) for each in found for address in each["accounts"]}
+        outgoing = selectors.outgoing_to(contact)
+        found += [_written(each) for each in outgoing if (each.account.address, each.message_id) not in known]
         found.sort(key=lambda each: (each["date"] or "", each["message_id"]))
         if options["json"]:
             for each in found:
@@ -58,6 +61,24 @@ def _describe(copies: Sequence[Message]) -> dict[str, Any]:
         "attachments": [
             {"name": each.name, "content_type": each.content_type, "size": each.size}
             for each in complete.attachments.all()
+        ],
+    }
+
+
+def _written(outgoing: Outgoing) -> dict[str, Any]:
+    """A message that is written here and has not come back from its mailbox: in no folder, so far."""
+    return {
+        "message_id": outgoing.message_id,
+        "subject": outgoing.subject,
+        "from": outgoing.account.address,
+        "to": [each.address for each in outgoing.recipients.all()],
+        "date": (outgoing.sent_at or outgoing.created_at).isoformat(),
+        "accounts": [outgoing.account.address],
+        "folders": [],
+        "has_body": not outgoing.is_in_mailbox,
+        "attachments": [
+            {"name": each.name, "content_type": each.content_type, "size": each.size}  # type: ignore[attr-defined]  # the selector adds it
+            for each in outgoing.enclosed.all()
         ],
     }
 
