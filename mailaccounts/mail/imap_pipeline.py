@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from mailaccounts.errors import BudgetExceeded
 from mailaccounts.mail.imap_responses import UnreadableAnswer, number, read_fetch, read_response
 from mailaccounts.mail.responses import Condition, Refused, Status, bye_error
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Generator, Iterable
+    from collections.abc import Container, Generator, Iterable, Iterator
 
     from mailaccounts.mail.imap_responses import Attributes
     from mailaccounts.mail.types import Limits, Traffic
@@ -78,6 +78,13 @@ class Command:
 C = TypeVar("C", bound=Command)
 
 
+def begun(generator: Generator[C | None, None, None]) -> Generator[C, None, None]:
+    """The generator, run up to its first ``yield``, which gives nothing: what it begins with is done at once, and not
+    only when somebody wants the first value."""
+    next(generator)
+    return cast("Generator[C, None, None]", generator)
+
+
 class Pipeline:
     """The commands of one session that are under way."""
 
@@ -98,12 +105,15 @@ class Pipeline:
         return command
 
     def ask_all(self, commands: Iterable[C], *, window: int = WINDOW) -> Generator[C, None, None]:
-        """Each command once it is answered, in this order, while up to ``window`` others are under way.
+        """Each command once it is answered, in this order, while up to ``window`` others are under way. The first are
+        sent at once.
 
         Of those that expect much there are fewer. Whoever stops halfway leaves nothing behind but answers, which are
         read and forgotten later.
         """
-        source = iter(commands)
+        return begun(self._ask_all(iter(commands), window=window))
+
+    def _ask_all(self, source: Iterator[C], *, window: int) -> Generator[C | None, None, None]:
         upcoming = next(source, None)
         ahead: deque[C] = deque()
         done: C | None = None
@@ -118,8 +128,8 @@ class Pipeline:
                     upcoming = next(source, None)
                 if fresh:
                     self.send(*fresh)
-                if done:  # handed over after the next ones were sent: the server works while the caller does
-                    yield done
+                yield done  # after the next ones were sent: the server works while the caller does
+                if done:
                     self._drop(done)
                 if not ahead:
                     return

@@ -11,13 +11,13 @@ from mailaccounts.errors import ProtocolFault
 from mailaccounts.mail import imap_fetch
 from mailaccounts.mail.imap_fetch import Fetch, FetchMarks
 from mailaccounts.mail.imap_login import ImapLogin
-from mailaccounts.mail.imap_pipeline import WINDOW, Command
+from mailaccounts.mail.imap_pipeline import WINDOW, Command, begun
 from mailaccounts.mail.responses import Code, Condition, Refused, command_error
 from mailaccounts.mail.types import FetchedBody
 from mailaccounts.mail.uids import chunks, uid_set, wide_set
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 
     from mailaccounts.mail.imap_responses import Attributes
     from mailaccounts.mail.network import Network
@@ -35,8 +35,9 @@ C = TypeVar("C", bound=Command)
 class ImapReader(ImapLogin):
     """Reads the messages of the open folder. ``unreadable`` are the UIDs the server refused to hand out.
 
-    What yields asks for more while the caller works on what he has. Other methods may be called meanwhile, except for
-    ``select``: after that a RuntimeError keeps one folder's messages from being taken for another's.
+    What yields asks at once, and for more while the caller works on what he has. Other methods may be called
+    meanwhile, except for ``select``: after that a RuntimeError keeps one folder's messages from being taken for
+    another's.
     """
 
     def __init__(self, endpoint: Endpoint, *, network: Network, limits: Limits) -> None:
@@ -66,9 +67,11 @@ class ImapReader(ImapLogin):
         """What parsing, matching and threading need, in the order of ``uids``, up to ``batch`` at a time and without
         those that are gone."""
         items = imap_fetch.header_items(self.abilities)
-        for sent in self._ask_all(Fetch(chunk, items) for chunk in self._chunks(uids, batch)):
-            found = self._found(sent)
-            yield [imap_fetch.as_headers(uid, found[uid]) for uid in sent.asked if uid in found]
+        return map(self._headers_in, self._ask_all(Fetch(chunk, items) for chunk in self._chunks(uids, batch)))
+
+    def _headers_in(self, sent: Fetch) -> list[FetchedHeaders]:
+        found = self._found(sent)
+        return [imap_fetch.as_headers(uid, found[uid]) for uid in sent.asked if uid in found]
 
     def bodies(self, sizes: Mapping[int, int], *, max_bytes: int) -> Iterator[FetchedBody]:
         """Whole messages, given their sizes, each cut off at ``max_bytes`` or what a literal may hold; in this order,
@@ -81,7 +84,10 @@ class ImapReader(ImapLogin):
             Fetch(chunk, items, most_octets=max_bytes + 1, expected=sum(expected[uid] for uid in chunk))
             for chunk in batches
         )
-        for sent in self._ask_all(commands):
+        return self._bodies_in(self._ask_all(commands), max_bytes=max_bytes)
+
+    def _bodies_in(self, answered: Iterable[Fetch], *, max_bytes: int) -> Iterator[FetchedBody]:
+        for sent in answered:
             found = self._found(sent)
             for uid in sent.asked:
                 if uid not in found:
@@ -117,10 +123,14 @@ class ImapReader(ImapLogin):
 
     def _ask_all(self, commands: Iterable[C], *, window: int = WINDOW) -> Iterator[C]:
         """Each command when it has ended, however it did, with others under way."""
+        return begun(self._answered(commands, window=window))
+
+    def _answered(self, commands: Iterable[C], *, window: int) -> Generator[C | None, None, None]:
         selections = self._selections
         with self._talking():
             answered = self._live().pipeline.ask_all(commands, window=window)
         try:
+            yield None
             while True:
                 if self._selections != selections:
                     raise RuntimeError("another folder was opened meanwhile")

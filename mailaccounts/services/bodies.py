@@ -16,9 +16,10 @@ from mailaccounts.mail.parse import parse_message
 from mailaccounts.models import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from mailaccounts.mail.parse import Content
+    from mailaccounts.mail.types import FetchedBody
     from mailaccounts.services.quarantine import Troublesome
     from mailaccounts.services.store import Found
     from mailaccounts.services.work import Work
@@ -36,6 +37,17 @@ class OutOfTime(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Bodies of a portion that are on their way: ``missing`` are their fingerprints by UID, ``long`` those messages
+    among them whose turn comes one by one."""
+
+    portion: Sequence[Found]
+    missing: dict[int, str]
+    short: Iterator[FetchedBody]
+    long: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bodies:
     """Fetches from the open folder. ``trouble`` are the messages whose bodies can't be had."""
 
@@ -43,26 +55,43 @@ class Bodies:
     folder_id: int
     trouble: list[Troublesome] = field(default_factory=list)
 
-    def complete(self, portion: Sequence[Found], *, known: Collection[str]) -> list[Found]:
-        """The messages of ``portion`` with what they say, unless that is stored; without those that are gone.
+    def ask(
+        self,
+        portion: Sequence[Found],
+        *,
+        known: Collection[str],
+        have: Collection[str] = (),
+        gone: Collection[int] = (),
+    ) -> Asked:
+        """Asks for the bodies of ``portion`` that are not ``known``, one of each message, and waits for nothing."""
+        missing = _one_each(portion, known=known, have=have, gone=gone)
+        sizes = {each.uid: each.size for each in portion if each.uid in missing}
+        short = {uid: size for uid, size in sizes.items() if size <= settings.body_batch_bytes}
+        bodies = self.work.session.bodies(short, max_bytes=settings.max_message_bytes)
+        return Asked(portion=portion, missing=missing, short=bodies, long=sorted(sizes.keys() - short))
+
+    def complete(self, asked: Asked, *, known: Collection[str]) -> list[Found]:
+        """The messages of the portion with what they say, unless that is stored; without those that are gone.
 
         Of copies of one message one body is fetched, and the next one's if the first has just been expunged. OutOfTime
         for one that is too long for the time that is left.
         """
+        portion = asked.portion
         contents: dict[str, Content | None] = {}
         gone: set[int] = set()
-        while ask := _one_each(portion, known=known, have=contents, gone=gone):
-            for uid, parse in self._fetch({each.uid: each.size for each in portion if each.uid in ask}):
+        while missing := asked.missing:
+            for uid, parse in self._fetch(asked):
                 self.work.report.bodies_fetched += 1
                 content = isolated(parse, folder_id=self.folder_id, uid=uid)
-                contents[ask.pop(uid)] = content
+                contents[missing.pop(uid)] = content
                 if content is None:
                     self._blame(portion, uid, Fault.UNREADABLE)
-            for uid, fingerprint in ask.items():
+            for uid, fingerprint in missing.items():
                 if uid in self.work.session.unreadable:
                     contents[fingerprint] = None  # it is there, but the server won't hand it out
                     self._blame(portion, uid, Fault.UNFETCHABLE)
                 gone.add(uid)
+            asked = self.ask(portion, known=known, have=contents, gone=gone)
         kept = []
         for each in portion:
             fingerprint = each.headers.fingerprint
@@ -75,16 +104,14 @@ class Bodies:
     def _blame(self, portion: Sequence[Found], uid: int, fault: Fault) -> None:
         self.trouble.extend(each.in_trouble(fault) for each in portion if each.uid == uid)
 
-    def _fetch(self, sizes: Mapping[int, int]) -> Iterator[tuple[int, Callable[[], Content]]]:
-        """The bodies of the UIDs in ``sizes``, to be parsed. A long one that doesn't come in time is left to the next
-        sync, which begins with it, unless it had half of this one: then the server won't be faster, and what came has
-        to do."""
+    def _fetch(self, asked: Asked) -> Iterator[tuple[int, Callable[[], Content]]]:
+        """The bodies, to be parsed. A long one that doesn't come in time is left to the next sync, which begins with
+        it, unless it had half of this one: then the server won't be faster, and what came has to do."""
         limit = settings.max_message_bytes
-        short = {uid: size for uid, size in sizes.items() if size <= settings.body_batch_bytes}
-        for body in self.work.session.bodies(short, max_bytes=limit):
+        for body in asked.short:
             yield body.uid, partial(parse_message, body.raw, truncated=body.truncated)
         until = self.work.deadline + (settings.lease_seconds - settings.sync_budget) / 2
-        for uid in sorted(sizes.keys() - short):
+        for uid in asked.long:
             started = time.monotonic()
             parse, late = self._fetch_long(uid, max_bytes=limit, until=until)
             if late and started > self.work.deadline - settings.sync_budget / 2:

@@ -5,29 +5,29 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field, replace
-from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from django.db import DataError, IntegrityError
 from django.utils import timezone
 
 from mailaccounts.hooks import hooks
-from mailaccounts.mail.headers import parse_headers
 from mailaccounts.models import Fault
-from mailaccounts.rules.labels import is_left_out
 from mailaccounts.rules.progress import Pace
 from mailaccounts.rules.threads import matched
 from mailaccounts.services import conversations, quarantine
 from mailaccounts.services.announce import announce
-from mailaccounts.services.bodies import Bodies, isolated, portions
+from mailaccounts.services.bodies import Bodies, portions
+from mailaccounts.services.letters import Letters
 from mailaccounts.services.quarantine import Troublesome
 from mailaccounts.services.store import Batch, Found, store_batch, stored_bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from mailaccounts.models import Folder
+    from mailaccounts.services.bodies import Asked
     from mailaccounts.services.work import Work
 
 logger = logging.getLogger(__name__)
@@ -57,14 +57,18 @@ class Examination:
     pace: Pace = field(init=False)
     trouble: list[Troublesome] = field(default_factory=list)
     bodies: Bodies = field(init=False)
+    letters: Letters = field(init=False)
 
     def __post_init__(self) -> None:
         self.pace = Pace(began=time.monotonic(), first=self.done)
         self.bodies = Bodies(work=self.work, folder_id=self.folder.pk, trouble=self.trouble)
+        self.letters = Letters(work=self.work, folder_id=self.folder.pk)
 
-    def examine(self, uids: Sequence[int]) -> bool:
-        """Headers of all, then bodies and rows portion by portion; False when the time was spent first."""
+    def examine(self, uids: Sequence[int], *, ahead: Sequence[Sequence[int]] = ()) -> bool:
+        """Headers of all, then bodies and rows portion by portion; False when the time was spent first. Of the windows
+        ``ahead``, which are to be examined next, the headers are asked for as well."""
         self.work.show(self._stage)
+        self.letters.ask(uids, *ahead)
         return self._judge(uids, examined=uids)
 
     def join(self, uids: Sequence[int]) -> bool:
@@ -113,49 +117,35 @@ class Examination:
                 known.add(each.headers.fingerprint)
         self._stand_by([each for each in letters if each.uid not in wanted])
         batch, examined = list(portions(letters, wanted=wanted, known=known)), set(uids)
-        for portion in batch:
-            kept = self.bodies.complete([each for each in portion if each.uid in wanted], known=known)
+        asked = self._ask(batch[0], wanted=wanted, known=known)
+        self.letters.go_on()
+        for portion, upcoming in zip_longest(batch, batch[1:]):
+            kept = self.bodies.complete(asked, known=known)
             known.update(each.headers.fingerprint for each in kept if each.content)
+            is_over = upcoming is not None and self.work.is_over
+            if upcoming is not None and not is_over:  # the server works on these while the database does on those
+                asked = self._ask(upcoming, wanted=wanted, known=known)
             new = [each.uid for each in portion if each.uid in examined]
             self.done += len(new)
-            at = uids[-1] if uids and portion is batch[-1] else new[-1] if new else None
+            at = uids[-1] if uids and upcoming is None else new[-1] if new else None
             self.work.report.stored += self._store(kept, at=at, examined=len(new))
             self.work.report.examined += len(new)
             self.work.report.matched += len(kept)
             announce(self.work.account.pk)
-            if self.work.is_over and portion is not batch[-1]:
+            if is_over:
                 return False
         return True
 
+    def _ask(self, portion: Sequence[Found], *, wanted: Collection[int], known: Collection[str]) -> Asked:
+        return self.bodies.ask([each for each in portion if each.uid in wanted], known=known)
+
     def _headers(self, uids: Sequence[int]) -> list[Found]:
-        """The headers of ``uids``, in their order, without those that are gone, can't be read at all, or that nobody
-        wants."""
-        letters = []
-        for each in (each for batch in self.work.session.headers(uids) for each in batch):
-            if self.newest is None or each.internal_date > self.newest:
-                self.newest = each.internal_date
-            if is_left_out(each.provided.labels):
-                continue
-            parse = partial(parse_headers, each.header, size=each.size, internal_date=each.internal_date)
-            headers = isolated(parse, folder_id=self.folder.pk, uid=each.uid)
-            if headers is None:
-                self.trouble.append(
-                    Troublesome(uid=each.uid, fault=Fault.UNREADABLE, size=each.size, received_at=each.internal_date)
-                )
-            else:
-                letters.append(
-                    Found(
-                        uid=each.uid,
-                        size=each.size,
-                        received_at=each.internal_date,
-                        headers=headers,
-                        flags=each.flags,
-                        provided=each.provided,
-                    )
-                )
-        refused = self.work.session.unreadable.intersection(uids)
-        self.trouble += [Troublesome(uid=uid, fault=Fault.UNFETCHABLE) for uid in refused]
-        return letters
+        """The messages at ``uids`` that can be read and that somebody wants, in this order."""
+        window = self.letters.read(uids)
+        self.trouble += window.trouble
+        if window.newest is not None:
+            self.newest = max(window.newest, self.newest or window.newest)
+        return window.letters
 
     def _matched(self, letters: Sequence[Found]) -> set[int]:
         """The UIDs that concern a contact: one question to the host for the whole batch and its stored threads."""

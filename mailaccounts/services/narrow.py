@@ -16,15 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mailaccounts.services.examine import Examination
+    from mailaccounts.services.work import Work
 
 BROKEN_OFF = (BudgetExceeded, ConnectionLost, ConnectionTimedOut, ProtocolFault, ServerBusy)
 STEP = 8  # times fewer after a break, times more after none
+AHEAD = 2  # windows: one to work on while the other is on its way
 GIVEN_UP = 3  # messages in a row that may be to blame before it must be the server
 
 
 def size(folder: Folder) -> int:
     """How many messages to ask for at a time."""
     return min(settings.header_batch, folder.narrow or settings.header_batch)
+
+
+def ahead(folder: Folder, work: Work, *, took: float, left: float) -> int:
+    """How many windows to ask for ahead of their turn when the last one ``took`` so many seconds (0 when there was
+    none yet) and ``left`` are left: none that time wouldn't do for, and none where it would be hard to tell over which
+    the connection ended."""
+    return AHEAD if took and (AHEAD + 1) * took < left and not folder.narrow and not work.careful else 0
 
 
 def went_well(examination: Examination) -> None:
@@ -47,12 +56,13 @@ def blaming(examination: Examination, uids: Sequence[int]) -> Iterator[None]:
 
 
 def broke_off(examination: Examination, uids: Sequence[int]) -> None:
-    """The connection ended over ``uids``: next time fewer, and a single one is set aside. Says to ``work`` whether to
-    try once more at once."""
+    """The connection ended over ``uids``, or over what was asked for ahead: next time fewer, and a single one is set
+    aside. Says to ``work`` whether to try once more at once."""
     work = examination.work
     if not work.session.closed:
         return  # it said no, and that is another matter
-    if len(uids) > 1:
+    work.careful = True
+    if len(uids) > 1 or examination.letters.asked:
         _write(examination.folder, max(1, len(uids) // STEP))
         work.try_once_more = True
     elif work.given_up < GIVEN_UP:

@@ -140,19 +140,23 @@ class Visit:
     ) -> bool:
         examination = self._examination(moves=moves, done=done, total=total)
         until = self.work.deadline if until is None else until
-        position = 0
+        position, began, took = 0, time.monotonic(), 0.0
         while position < len(uids):
-            if position and time.monotonic() > until:
+            if position and began > until:
                 return False
-            batch = uids[position : position + narrow.size(self.folder)]
+            size = narrow.size(self.folder)
+            ahead = narrow.ahead(self.folder, self.work, took=took, left=until - began)
+            starts = range(position, len(uids), size)[: 1 + ahead]
+            batch, *others = (uids[start : start + size] for start in starts)
             try:
                 with narrow.blaming(examination, batch):
-                    if not examination.examine(batch):
+                    if not examination.examine(batch, ahead=others):
                         return False
             except OutOfTime:
                 return False
             narrow.went_well(examination)
             position += len(batch)
+            took, began = time.monotonic() - began, time.monotonic()
         return True
 
     def _examination(self, *, moves: str, done: int = 0, total: int = 0) -> Examination:

@@ -23,7 +23,8 @@ class Work:
     ``joining`` are messages of other folders than the open one that belong to a conversation with a contact after all:
     UIDs by folder; of those in the folders ``elsewhere`` the store was not told yet. ``looked_back`` are the folders
     whose history this sync has gone on with. ``given_up`` messages in a row ended the connection; ``try_once_more``
-    when the next attempt is at something else.
+    when the next attempt is at something else. ``careful`` once a connection has ended over what was asked for:
+    nothing is asked ahead of its turn any more.
     """
 
     account: MailAccount
@@ -38,6 +39,7 @@ class Work:
     looked_back: set[int] = field(default_factory=set)
     given_up: int = 0
     try_once_more: bool = False
+    careful: bool = False
 
     @property
     def is_over(self) -> bool:

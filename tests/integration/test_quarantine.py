@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from mailaccounts.mail import headers
 from mailaccounts.models import Fault, MailAccount, Quarantined
-from mailaccounts.services import bodies, examine
+from mailaccounts.services import bodies, examine, letters
 from mailaccounts.services.quarantine import release
 from mailaccounts.services.sync import sync_account
 from tests.integration.mailboxes import imap_of, recreate, stored_ids
@@ -76,7 +76,7 @@ def test_a_message_whose_headers_no_reader_can_read_is_set_aside(
         return headers.parse_headers(raw, **options)  # type: ignore[arg-type]  # as it was called
 
     with monkeypatch.context() as broken:
-        broken.setattr(examine, "parse_headers", fails)
+        broken.setattr(letters, "parse_headers", fails)
         sync_account(account.pk)
     assert stored_ids(account) == ["1@x", "3@x"]
     row = Quarantined.objects.get()

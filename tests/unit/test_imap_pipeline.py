@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
 import pytest
 
 from mailaccounts.errors import BudgetExceeded, ConnectionLost, ServerBusy
@@ -12,6 +15,9 @@ from mailaccounts.mail.imap_search import Search
 from mailaccounts.mail.responses import Condition, Refused
 from mailaccounts.mail.types import Limits
 from tests.unit.recorded import Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def body(uid: int, text: bytes = b"hi") -> bytes:
@@ -36,6 +42,25 @@ def test_the_next_commands_are_sent_before_the_caller_gets_the_first_answer() ->
     assert found(next(answers)) == [1]
     assert server.sent.count(b"UID FETCH") == WINDOW + 1
     assert [found(each) for each in answers] == [[2], [3], [4], [5], [6]]
+
+
+def test_the_first_commands_are_sent_before_anybody_wants_an_answer() -> None:
+    server = Recorded(body(1), done(1), body(2), done(2), b"* SEARCH 4\r\n", done(3))
+    answers = server.pipeline.ask_all(fetches(1, 2))
+    assert server.sent.count(b"UID FETCH") == 2
+    assert server.pipeline.ask(Search("ALL", ranges=False, line_bytes=1000)).numbers == [4]
+    assert [found(each) for each in answers] == [[1], [2]]
+
+
+@pytest.mark.parametrize("dropped", [Generator.close, lambda answers: None], ids=["closed", "forgotten"])
+def test_answers_that_nobody_wants_after_all_are_not_kept(dropped: Callable[[Generator[Fetch]], None]) -> None:
+    limits = Limits(command_bytes=5000, literal_bytes=5000)
+    server = Recorded(
+        *(part for uid in range(1, 30) for part in (body(uid, b"x" * 500), done(uid))), limits=limits, drip=True
+    )
+    for uid in range(1, 30):
+        dropped(server.pipeline.ask_all(fetches(uid)))
+        server.pipeline.settle()
 
 
 def test_commands_sent_together_are_one_round_trip() -> None:
