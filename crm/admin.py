@@ -2,28 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.forms import BaseInlineFormSet
 
-from crm.models import Company, Contact
+from crm.folding import fold_address, fold_domain
+from crm.models import Company, CompanyDomain, Contact, ContactAddress
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
     _CompanyAdmin = admin.ModelAdmin[Company]
     _ContactAdmin = admin.ModelAdmin[Contact]
+    _Addresses = admin.TabularInline[ContactAddress, Contact]
+    _Domains = admin.TabularInline[CompanyDomain, Company]
+    _FormSet = BaseInlineFormSet[Any, Any, Any]
 else:
     _CompanyAdmin = _ContactAdmin = admin.ModelAdmin
+    _Addresses = _Domains = admin.TabularInline
+    _FormSet = BaseInlineFormSet
+
+
+class EachOnce(_FormSet):
+    """Rows that are the same when they are folded are refused, before the database does."""
+
+    def clean(self) -> None:
+        super().clean()
+        seen: set[str] = set()
+        for form in self.forms:
+            values = getattr(form, "cleaned_data", {})
+            folded = fold_address(values.get("address", "")) or fold_domain(values.get("domain", ""))
+            if folded and not values.get("DELETE") and folded in seen:
+                raise ValidationError(f"{folded} is here twice.")
+            seen.add(folded)
+
+
+class Addresses(_Addresses):
+    model = ContactAddress
+    formset = EachOnce
+    extra = 1
+    min_num = 1
+    validate_min = True
+
+
+class Domains(_Domains):
+    model = CompanyDomain
+    formset = EachOnce
+    extra = 1
 
 
 @admin.register(Company)
 class CompanyAdmin(_CompanyAdmin):
     list_display = ("name",)
-    search_fields = ("name",)
+    search_fields = ("name", "domains__domain")
+    inlines = (Domains,)
 
 
 @admin.register(Contact)
 class ContactAdmin(_ContactAdmin):
     list_display = ("name", "email", "company", "created_at")
     list_select_related = ("company",)
-    search_fields = ("name", "email", "company__name")
+    search_fields = ("name", "addresses__address", "company__name")
     autocomplete_fields = ("company",)
+    inlines = (Addresses,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
+        return super().get_queryset(request).prefetch_related("addresses")

@@ -1,49 +1,100 @@
-"""Who counts as a contact. Our own users, their mailboxes and barred domains never do (docs/pages.md)."""
+"""Who is known. Our own users, their mailboxes and barred domains never are (docs/pages.md)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db.models.functions import Lower
+from django.db.models import BigIntegerField, F, QuerySet, Value
+from django.urls import reverse
 
-from crm.models import Contact
+from crm.folding import domain_of, fold_address, fold_domain, folded_column, spellings
+from crm.models import CompanyDomain, Contact, ContactAddress
 from mailaccounts.models import MailAccount
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
-    from django.db.models import QuerySet
+    from django.db.models.expressions import Combinable
+
+NOBODY, NO_NAME = Value(None, output_field=BigIntegerField()), Value("")
 
 
-def known_contacts(addresses: Iterable[str]) -> QuerySet[Contact]:
-    """The contacts among ``addresses`` whose mail may be stored. One query when it is read."""
-    candidates = [address.lower() for address in addresses if not barred(address)]
-    return (
-        Contact.objects.filter(email__among=candidates)
-        .exclude(email__in=MailAccount.objects.values(lower=Lower("address")))
-        .exclude(email__in=get_user_model().objects.values(lower=Lower("email")))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """To whom an address belongs: a contact whose it is, else the company whose domain it is in."""
+
+    contact_id: int | None
+    company_id: int | None
+    name: str
+
+    def get_absolute_url(self) -> str:
+        if self.contact_id:
+            return reverse("contact", args=[self.contact_id])
+        return reverse("company", args=[self.company_id])
+
+
+def known(addresses: Collection[str]) -> dict[str, Known]:
+    """Those of ``addresses`` whose mail may be stored, with whom they belong to. One query, however many there are."""
+    folded = {address: fold_address(address) for address in addresses}
+    wanted = {each for each in folded.values() if not is_barred(domain_of(each))}
+    domains = {domain_of(each) for each in wanted}
+    contacts = ContactAddress.objects.filter(folded__among=wanted)
+    companies = CompanyDomain.objects.filter(folded__among=domains)
+    rows = _columns(contacts, F("folded"), contact=F("contact_id"), name=F("contact__name")).union(
+        _columns(companies, F("folded"), company=F("company_id"), name=F("company__name")), *_ours(wanted), all=True
     )
+    ours, theirs = set(), {}
+    for key, contact_id, company_id, name in rows:
+        if contact_id or company_id:
+            theirs[key] = Known(contact_id=contact_id, company_id=company_id, name=name)
+        else:
+            ours.add(fold_address(key))
+    found = {each: theirs.get(each) or theirs.get(domain_of(each)) for each in wanted - ours}
+    return {address: whose for address, each in folded.items() if (whose := found.get(each))}
 
 
 def own_addresses(addresses: Collection[str]) -> set[str]:
-    """Those of ``addresses`` (lower case) that belong to our users or their mailboxes. One query."""
-    users = get_user_model().objects.annotate(lower=Lower("email")).filter(lower__in=addresses)
-    mailboxes = MailAccount.objects.annotate(lower=Lower("address")).filter(lower__in=addresses)
-    return set(users.values_list("lower", flat=True).union(mailboxes.values_list("lower", flat=True)))
+    """Those of ``addresses`` that belong to our users or their mailboxes. One query."""
+    folded = {address: fold_address(address) for address in addresses}
+    users, *others = _ours(set(folded.values()))
+    ours = {fold_address(key) for key, *_ in users.union(*others, all=True)}
+    return {address for address, each in folded.items() if each in ours}
 
 
-def barred(address: str) -> bool:
-    """Whether the domain of ``address``, or one above it, is in CRM_BARRED_DOMAINS."""
-    domain = "." + address.rpartition("@")[2].lower()
-    return any(domain.endswith("." + each.lower().lstrip("@.")) for each in settings.CRM_BARRED_DOMAINS)
+def ignored_because(contact: Contact) -> dict[str, str]:
+    """Those of the contact's addresses with which mail isn't collected, and why, in words."""
+    addresses = [each.address for each in contact.addresses.all()]
+    reasons = dict.fromkeys(own_addresses(addresses), "it belongs to one of your own users")
+    barred = (each for each in addresses if is_barred(domain_of(each)))
+    return reasons | dict.fromkeys(barred, "its domain is barred (CRM_BARRED_DOMAINS)")
 
 
-def ignored_because(contact: Contact) -> str:
-    """Why mail with ``contact`` isn't collected, in words; "" when it is."""
-    if barred(contact.email):
-        return "its domain is barred (CRM_BARRED_DOMAINS)"
-    if own_addresses([contact.email]):
-        return "it belongs to one of your own users"
-    return ""
+def is_barred(domain: str) -> bool:
+    """Whether ``domain``, or one above it, is in CRM_BARRED_DOMAINS."""
+    barred = tuple("." + fold_domain(each.lstrip("@.")) for each in settings.CRM_BARRED_DOMAINS)
+    return f".{fold_domain(domain)}".endswith(barred)
+
+
+def _ours(folded: Collection[str]) -> list[QuerySet[Any, Any]]:
+    """The rows of our users, of their further addresses and of their mailboxes that are one of those."""
+    written = set().union(*map(spellings, folded))
+    columns = (
+        (get_user_model()._default_manager.all(), "email"),
+        (EmailAddress.objects.filter(verified=True), "email"),
+        (MailAccount.objects.all(), "address"),
+    )
+    annotated = (rows.annotate(untagged=folded_column(column)) for rows, column in columns)
+    return [_columns(rows.filter(untagged__among=written), F("untagged")) for rows in annotated]
+
+
+def _columns(
+    rows: QuerySet[Any], key: Combinable, *, contact: Any = NOBODY, company: Any = NOBODY, name: Any = NO_NAME
+) -> QuerySet[Any, Any]:
+    """The columns of every part of the one query: key, contact, company, name."""
+    named = {"known_by": key, "known_contact": contact, "known_company": company, "known_as": name}
+    columns: QuerySet[Any, Any] = rows.order_by().annotate(**named).values_list(*named)
+    return columns

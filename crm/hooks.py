@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
-from crm.directory import known_contacts
+from crm.directory import known
 from crm.sign_in import providers
 from crm.sign_in.again import ask_again
 from mailaccounts.hooks import Hooks
@@ -33,4 +33,4 @@ class CrmHooks(Hooks):
         return ask_again(request)
 
     def known_addresses(self, account: MailAccount, addresses: Collection[str]) -> set[str]:
-        return set(known_contacts(addresses).values_list("email", flat=True))
+        return set(known(addresses))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Count, Max, Min, Q
 from django.db.models.functions import Left
 
-from crm.models import Contact, TimelineEntry
+from crm.models import Company, Contact, ContactAddress, TimelineEntry
 from mailaccounts import selectors as mail
 from mailaccounts.models import Message
 
@@ -22,19 +22,24 @@ TEXT_SHOWN = 20_000  # characters of a message that a page shows
 
 
 def search_contacts(text: str) -> QuerySet[Contact]:
-    """Contacts whose name, address or company contains every word of ``text``, of which the first few count."""
-    found = Contact.objects.select_related("company")
+    """Contacts whose name, addresses or company contain every word of ``text``, of which the first few count."""
+    found = Contact.objects.select_related("company").prefetch_related("addresses")
     for word in text.split()[:MOST_WORDS]:
-        found = found.filter(Q(name__icontains=word) | Q(email__icontains=word) | Q(company__name__icontains=word))
+        at = ContactAddress.objects.filter(address__icontains=word)
+        found = found.filter(
+            Q(name__icontains=word) | Q(pk__in=at.values("contact")) | Q(company__name__icontains=word)
+        )
     return found
 
 
-def timeline(contact: Contact, *, user: Any) -> QuerySet[TimelineEntry]:
-    """The mail with ``contact`` that ``user`` may see, newest first; through several mailboxes it is there once.
+def timeline(whose: Contact | Company, *, user: Any) -> QuerySet[TimelineEntry]:
+    """The mail with a contact, or with anybody of a company, that ``user`` may see, newest first; through several
+    mailboxes it is there once.
 
     Without what the messages say: the database would read it of all of them to show a page (see ``texts``).
     """
-    visible = TimelineEntry.objects.filter(contact=contact, message__in=mail.messages_for(user))
+    theirs = Q(contact=whose) if isinstance(whose, Contact) else Q(company=whose) | Q(contact__company=whose)
+    visible = TimelineEntry.objects.filter(theirs, message__in=mail.messages_for(user))
     once = visible.values("fingerprint").annotate(first=Min("pk")).values("first")
     return (
         TimelineEntry.objects.filter(pk__in=once)

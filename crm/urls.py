@@ -17,6 +17,8 @@ urlpatterns = [
     path("contacts/add/", views.edit_contact, name="contact_add"),
     path("contacts/<int:pk>/", views.contact, name="contact"),
     path("contacts/<int:pk>/edit/", views.edit_contact, name="contact_edit"),
+    path("companies/<int:pk>/", views.company, name="company"),
+    path("companies/<int:pk>/edit/", views.edit_company, name="company_edit"),
     path("inbox/", views.inbox, name="inbox"),
     path("admin/", admin.site.urls),
     path("settings/security/", sign_in.security, name="security"),

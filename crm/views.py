@@ -1,4 +1,4 @@
-"""The CRM's pages: contacts, a contact's timeline, the inbox."""
+"""The CRM's pages: contacts and companies with their timelines, the inbox."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from crm import directory, selectors
-from crm.forms import ContactForm
-from crm.models import Contact
+from crm.forms import CompanyForm, ContactForm
+from crm.models import Company, Contact
 from mailaccounts import selectors as mailbox
 from mailaccounts.models import Role
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.http import HttpRequest, HttpResponse
-
-    from mailaccounts.models import Message
 
 CONTACTS_A_PAGE = 25
 MESSAGES_A_PAGE = 30
@@ -44,31 +42,44 @@ def contacts(request: HttpRequest) -> HttpResponse:
 @require_GET
 def contact(request: HttpRequest, pk: int) -> HttpResponse:
     """One contact and the mail with them, newest first."""
-    found = get_object_or_404(Contact.objects.select_related("company"), pk=pk)
-    entries = selectors.timeline(found, user=request.user)
-    page = Paginator(entries, MESSAGES_A_PAGE).get_page(request.GET.get("page"))
-    _tell_text(_tell_direction(entry.message for entry in page))
-    context = {
-        "contact": found,
-        "page": page,
-        "ignored_because": directory.ignored_because(found),
-        "has_accounts": mailbox.accounts_for(request.user).exists(),
-        "text_shown": selectors.TEXT_SHOWN,
-    }
-    return render(request, "crm/contact.html", context)
+    found = get_object_or_404(Contact.objects.select_related("company").prefetch_related("addresses"), pk=pk)
+    shown = {"contact": found, "ignored_because": directory.ignored_because(found)}
+    return render(request, "crm/contact.html", {**_timeline(request, found), **shown})
+
+
+@login_required
+@never_cache
+@require_GET
+def company(request: HttpRequest, pk: int) -> HttpResponse:
+    """One company, its people, and the mail with anybody there, newest first."""
+    found = get_object_or_404(Company.objects.prefetch_related("domains", "contacts__addresses"), pk=pk)
+    barred = [each for each in found.domains.all() if directory.is_barred(each.domain)]
+    return render(request, "crm/company.html", {**_timeline(request, found), "company": found, "barred": barred})
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
 def edit_contact(request: HttpRequest, pk: int | None = None) -> HttpResponse:
-    """Adds a contact, or corrects one."""
+    """Adds a contact, or corrects one. Buttons that only add or remove a line for an address save nothing."""
     found = get_object_or_404(Contact, pk=pk) if pk else None
-    form = ContactForm(request.POST or None, instance=found)
-    if request.method == "POST" and form.is_valid():
-        saved = form.save()
-        messages.success(request, f"{saved.name} is saved.")
-        return redirect(saved)
+    if {"more", "remove"} & request.POST.keys():
+        form = ContactForm.reshaped(request.POST, instance=found)
+    else:
+        form = ContactForm(request.POST or None, instance=found)
+        if request.method == "POST" and form.is_valid():
+            return _saved(request, form)
     return render(request, "crm/contact_form.html", {"form": form, "contact": found})
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def edit_company(request: HttpRequest, pk: int) -> HttpResponse:
+    """Corrects a company's name and its domains."""
+    found = get_object_or_404(Company, pk=pk)
+    form = CompanyForm(request.POST or None, instance=found)
+    if request.method == "POST" and form.is_valid():
+        return _saved(request, form)
+    return render(request, "crm/company_form.html", {"form": form, "company": found})
 
 
 @login_required
@@ -84,10 +95,29 @@ def inbox(request: HttpRequest) -> HttpResponse:
         .order_by("-received_at", "-pk")
     )
     page = Paginator(found, MESSAGES_A_PAGE).get_page(request.GET.get("page"))
-    _tell_contacts(_tell_direction(page))
+    _tell_people(page)
     return render(
         request, "crm/inbox.html", {"page": page, "has_accounts": mailbox.accounts_for(request.user).exists()}
     )
+
+
+def _saved(request: HttpRequest, form: ContactForm | CompanyForm) -> HttpResponse:
+    saved = form.save()
+    messages.success(request, f"{saved.name} is saved.")
+    return redirect(saved)
+
+
+def _timeline(request: HttpRequest, whose: Contact | Company) -> dict[str, Any]:
+    """What crm/timeline.html shows."""
+    page = Paginator(selectors.timeline(whose, user=request.user), MESSAGES_A_PAGE).get_page(request.GET.get("page"))
+    mail = [entry.message for entry in page]
+    _tell_people(mail)
+    _tell_text(mail)
+    return {
+        "page": page,
+        "has_accounts": mailbox.accounts_for(request.user).exists(),
+        "text_shown": selectors.TEXT_SHOWN,
+    }
 
 
 def _tell_text(mail: Iterable[Any]) -> None:
@@ -97,21 +127,18 @@ def _tell_text(mail: Iterable[Any]) -> None:
         message.text = texts.get(message.pk, "")
 
 
-def _tell_contacts(mail: Iterable[Any]) -> None:
-    """Gives each message ``contacts``: those who take part in it."""
-    addresses = {message.pk: {each.address for each in message.participants.all()} for message in mail}
-    people = list(directory.known_contacts(set().union(*addresses.values())))
+def _tell_people(mail: Iterable[Any]) -> None:
+    """Gives each message ``known``, whom we know of its participants, and ``sender``, a participant or None, with
+    ``called``; ``outgoing`` tells whether one of us sent it. Two queries."""
+    people = {each.address for message in mail for each in message.participants.all()}
+    known, ours = directory.known(people), directory.own_addresses(people)
     for message in mail:
-        message.contacts = [contact for contact in people if contact.email in addresses[message.pk]]
-
-
-def _tell_direction(mail: Iterable[Message]) -> list[Any]:
-    """Gives each message ``sender`` (a participant or None) and ``outgoing``: whether one of us sent it."""
-    found: list[Any] = list(mail)
-    for message in found:
-        senders = [each for each in message.participants.all() if each.role == Role.FROM]
-        message.sender = senders[0] if senders else None
-    ours = directory.own_addresses({message.sender.address for message in found if message.sender})
-    for message in found:
+        participants = message.participants.all()
+        message.known = dict.fromkeys(known[each.address] for each in participants if each.address in known)
+        message.sender = next((each for each in participants if each.role == Role.FROM), None)
         message.outgoing = bool(message.sender and message.sender.address in ours)
-    return found
+        if message.sender:
+            whose = known.get(message.sender.address)
+            message.sender.called = (
+                (whose.name if whose and whose.contact_id else "") or message.sender.name or message.sender.address
+            )

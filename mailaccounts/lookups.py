@@ -1,10 +1,12 @@
 """``field__among=values``: ``__in`` for thousands of values.
 
-Django makes a parameter of every value, which costs it and the driver more time than the database takes.
+Django makes a parameter of every value, which costs it and the driver more time than the database takes; and SQLite
+has a limit on how many a query may have.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Field
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class Among(In):
-    """One array parameter on PostgreSQL, an ordinary list elsewhere. The values are of the column's own type."""
+    """One parameter: an array on PostgreSQL, JSON on SQLite; an ordinary list elsewhere. The values are texts or
+    numbers, as the column's are."""
 
     lookup_name = "among"
 
@@ -26,6 +29,11 @@ class Among(In):
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         column, parameters = self.process_lhs(compiler, connection)
         return f"{column} = ANY(%s)", [*parameters, self.rhs]
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        among = "IN (SELECT value FROM json_each(%s))"
+        return f"{column} {among}", [*parameters, json.dumps(self.rhs)]
 
 
 Field.register_lookup(Among)

@@ -12,6 +12,11 @@ from mailaccounts.services import clients
 HOSTS_OWN_DOMAINS = ("microsoft", "google")  # who signs in there with an address of their own has its mailbox there
 
 
+def is_providers_own(domain: str) -> bool:
+    """Whether ``domain`` is one in which a mail provider gives addresses to its customers. Asks nobody."""
+    return find(domain, extra=settings.extra_presets) is not None
+
+
 def is_worth_offering(address: str, *, provider: str, user: Any) -> bool:
     """Whether somebody who signs in at ``provider`` as ``address`` has a mailbox there that isn't connected yet."""
     if "@" not in address or not clients.is_registered(provider):

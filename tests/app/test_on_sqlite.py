@@ -1,4 +1,4 @@
-"""The models, their constraints, the lease and the store work on SQLite too, which `make demo` runs on."""
+"""Models, constraints, lease, store and the directory work on SQLite too, which `make demo` runs on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = [
-    f"tests/app/test_{name}.py"
-    for name in ("sealed_field", "models_constraints", "lease", "store", "queue", "watch_claims", "email_backend")
-]
+APP = ("sealed_field", "models_constraints", "lookups", "lease", "store", "queue", "watch_claims", "email_backend")
+CRM = ("folding", "known_addresses")
+FILES = [*(f"tests/app/test_{name}.py" for name in APP), *(f"tests/crm/test_{name}.py" for name in CRM)]
 
 
 def test_the_model_tests_pass_on_sqlite(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from mailaccounts.services import consent_attempts
 from mailaccounts.services.disconnect import disconnect
 from tests.app.builders import make_account, make_client, make_credential, make_grant, make_user
 from tests.app.campaigns import invitation_for, make_campaign
-from tests.crm.builders import make_contact
+from tests.crm.builders import make_company, make_contact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ ACCOUNT_PAGES = [(name, address) for name, address in PAGES if address.startswit
 
 def target_of(address: str, account: MailAccount) -> str:
     """The page of ``account``: of the account itself, of its way to another sign-in, of what is left once it is
-    disconnected, of a consent that its owner is about to give, or of a contact."""
+    disconnected, of a consent that its owner is about to give, or of a company or a contact."""
     if address == INVITATION:
         return address.format(token=invitation_for(account))
     if address.startswith(OF_ADMINISTRATORS):
@@ -68,6 +68,8 @@ def target_of(address: str, account: MailAccount) -> str:
             account=account,
         )  # fmt: skip
         return f"{address.format(provider='microsoft')}?state=awaited&code=any"
+    if address.startswith("/companies/"):
+        return address.format(pk=make_company().pk)
     pk = account.pk if address.startswith(OF_AN_ACCOUNT) else make_contact().pk
     return address.format(pk=pk, provider="microsoft")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from crm.models import Contact
+from crm.contacts import save_contact
 from mailaccounts.testing.mailbox import Person, generate
 from mailaccounts.testing.sandbox.process import UNPRIVILEGED
 
@@ -64,8 +64,8 @@ class Maildir:
 
 def know_contacts() -> None:
     """Those of the mailboxes below are the CRM's from now on."""
-    contacts = [Contact(name=person.name, email=person.address) for person in CONTACTS]
-    Contact.objects.bulk_create(contacts, ignore_conflicts=True)
+    for person in CONTACTS:
+        save_contact(name=person.name, addresses=[person.address])
 
 
 def write_generated(maildir: Maildir, count: int) -> tuple[set[str], set[str]]:

@@ -10,9 +10,9 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from crm.models import Contact
 from mailaccounts.models import MailAccount, Message
 from tests.browser.person import NARROW, WIDE
+from tests.crm.builders import make_contact
 from tests.letters import CONTACT, STRANGER, letter
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def filled(mailbox: SandboxMailbox) -> SandboxMailbox:
 
 @pytest.mark.usefixtures("worker")
 def test_the_whole_story(new_person: Callable[..., Person], filled: SandboxMailbox) -> None:
-    Contact.objects.create(name="Maria Anders", email=CONTACT)
+    make_contact(CONTACT, name="Maria Anders")
     anna = new_person(viewport=WIDE)
     page = anna.page
 
@@ -99,7 +99,7 @@ def test_the_whole_story(new_person: Callable[..., Person], filled: SandboxMailb
 
 @pytest.mark.usefixtures("worker")
 def test_everything_works_without_javascript(new_person: Callable[..., Person], filled: SandboxMailbox) -> None:
-    Contact.objects.create(name="Maria Anders", email=CONTACT)
+    make_contact(CONTACT, name="Maria Anders")
     anna = new_person(java_script_enabled=False, viewport=WIDE)
     page = anna.page
     anna.sign_in()

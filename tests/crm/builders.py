@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from crm.models import Contact
+from crm.models import Company, CompanyDomain, Contact
 from mailaccounts.models import MailAccount, Message, Participant, Role, Thread
 from mailaccounts.signals import message_stored
 
@@ -15,8 +15,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-def make_contact(email: str = "", name: str = "Maria Anders") -> Contact:
-    return Contact.objects.create(name=name, email=email or f"{secrets.token_hex(4)}@customer.test")
+def make_contact(*emails: str, name: str = "Maria Anders", company: Company | None = None) -> Contact:
+    """A contact with these addresses, the main one first, or with one of its own."""
+    contact = Contact.objects.create(name=name, company=company)
+    for each in emails or [f"{secrets.token_hex(4)}@customer.test"]:
+        contact.addresses.create(address=each)
+    return contact
+
+
+def make_company(*domains: str, name: str = "Northwind") -> Company:
+    company = Company.objects.create(name=name)
+    CompanyDomain.objects.bulk_create(CompanyDomain(company=company, domain=each) for each in domains)
+    return company
 
 
 def store_message(

@@ -39,7 +39,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def people() -> list[tuple[str, str, str]]:
-    return [(each.name, each.email, str(each.company or "")) for each in Contact.objects.order_by("email")]
+    everybody = sorted(Contact.objects.all(), key=lambda contact: contact.email)
+    return [(each.name, each.email, str(each.company or "")) for each in everybody]
 
 
 def test_every_row_becomes_a_contact(file: Path) -> None:
@@ -76,6 +77,27 @@ def test_a_second_import_updates_and_keeps_a_company_it_does_not_name(file: Path
     file.write_text("name,email\nMia,Maria@c.test\n")
     assert Outcome(file).out == "0 added, 1 updated, 0 refused"
     assert people() == [("Mia", "maria@c.test", "Northwind")]
+
+
+def test_a_cell_may_hold_several_addresses_of_one_contact(file: Path) -> None:
+    file.write_text('name,email\nMaria,m@c.test maria@home.test\nThomas,"t@c.test; T+x@c.test,\tthomas@d.test"\n')
+    assert Outcome(file).out == "2 added, 0 updated, 0 refused"
+    found = {each.name: [str(address) for address in each.addresses.all()] for each in Contact.objects.all()}
+    assert found == {"Maria": ["m@c.test", "maria@home.test"], "Thomas": ["t@c.test", "thomas@d.test"]}
+
+
+def test_a_contact_is_known_by_any_address_and_gains_the_new_ones(file: Path) -> None:
+    file.write_text("name,email\nMaria,a@c.test b@c.test\n")
+    Outcome(file)
+    file.write_text("name,email\nMaria,c@c.test B@c.test\nThomas,d@c.test\nBoth,a@c.test d@c.test\n")
+    outcome = Outcome(file)
+    assert outcome.out == "1 added, 1 updated, 1 refused"
+    assert outcome.err == "line 4: These addresses belong to different contacts: Maria, Thomas."
+    assert [str(each) for each in Contact.objects.get(name="Maria").addresses.all()] == [
+        "a@c.test",
+        "b@c.test",
+        "c@c.test",
+    ]
 
 
 def test_bad_rows_are_named_by_line_and_good_ones_come_in(file: Path) -> None:

@@ -1,10 +1,11 @@
-"""Brings in contacts from a CSV file: name, email, company."""
+"""Brings in contacts from a CSV file: name, email (one or several), company."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from crm.contacts import save_contact
-from crm.models import Company, Contact
+from crm.models import Company, Contact, ContactAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,10 @@ class Tally:
 
 
 class Command(BaseCommand):
-    help = "Brings in contacts from a CSV file with the columns name, email and company; - reads standard input."
+    help = (
+        "Brings in contacts from a CSV file with the columns name, email and company; - reads standard input. "
+        "Several addresses of one contact stand in one cell, separated by spaces, commas or semicolons."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE.csv")
@@ -99,11 +103,16 @@ def save_row(row: dict[str, str]) -> bool:
     if any("\0" in cell for cell in row.values()):
         raise ValidationError("There is a null character in this line.")
     name, email, company = row["name"], row["email"], row.get("company", "")
-    contact = Contact(name=name, email=email)
-    contact.clean_fields()
+    Contact(name=name).clean_fields()
     if company:
         Company(name=company).clean_fields()
-    return save_contact(name=name, email=email, company=company)
+    addresses = [each for each in re.split(r"[\s,;]+", email) if each]
+    for address in addresses or [""]:
+        try:
+            ContactAddress(address=address).clean_fields(exclude=["contact"])
+        except ValidationError as error:
+            raise ValidationError({"email": error.messages}) from None
+    return save_contact(name=name, addresses=addresses, company=company)
 
 
 def _rows(reader: Any, names: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
