@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
@@ -12,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from mailaccounts.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from django.core.management.base import CommandParser
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130  # as shells have it: 128 and the signal's number
+TERMINATED = 143
 
 
 class UsageError(CommandError):
@@ -28,6 +32,10 @@ class UsageError(CommandError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=USAGE)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come: whoever holds an account lets go of it on the way out, as for Ctrl-C."""
 
 
 class OutputCommand(BaseCommand):
@@ -39,12 +47,15 @@ class OutputCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Ends in a sentence when Ctrl-C comes, and silently when nobody reads on: ``… --json | head -1``."""
+        """Ends in a sentence for Ctrl-C and SIGTERM, and silently when nobody reads on: ``… --json | head -1``."""
         try:
             try:
-                return super().execute(*args, **options)
+                with _terminable():
+                    return super().execute(*args, **options)
             finally:
                 self.stdout.flush()
+        except Terminated:
+            raise CommandError("Terminated.", returncode=TERMINATED) from None
         except KeyboardInterrupt:
             raise CommandError("Interrupted.", returncode=INTERRUPTED) from None
         except BrokenPipeError:
@@ -74,6 +85,24 @@ class OutputCommand(BaseCommand):
         if self.stderr.isatty():
             self.stderr.write(f"\r\x1b[2K{_printable(text)}", style_func=str, ending="")
             self.stderr.flush()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raises Terminated for SIGTERM, unless the process has another use for it; only the main thread gets signals."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def terminate(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _printable(cell: object) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.db import OperationalError, connection
 from django.db.models import DateTimeField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
@@ -74,7 +75,14 @@ def release(lease: Lease, *, state: Q | None = None, **changes: Any) -> bool:
     """Lets go, with ``changes`` to the account in the same UPDATE; False, and nothing changed, when it was lost, or
     isn't in ``state``."""
     held = _held(lease) if state is None else _held(lease).filter(state)
-    return bool(held.update(lease_owner="", lease_until=None, stage="", **changes))
+    columns = {"lease_owner": "", "lease_until": None, "stage": "", **changes}
+    try:
+        return bool(held.update(**columns))
+    except OperationalError:
+        if connection.in_atomic_block:
+            raise
+        connection.close()  # Ctrl-C in the middle of a query leaves a connection that takes no other
+        return bool(held.update(**columns))
 
 
 def _held(lease: Lease) -> QuerySet[MailAccount]:

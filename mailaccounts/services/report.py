@@ -14,7 +14,7 @@ Progress = Callable[[str], None]
 
 @dataclass(slots=True, kw_only=True)
 class SyncReport:
-    """What one sync did. ``finished`` is False when the time budget ran out before the mail did."""
+    """What one sync did. ``finished`` when it got through all there was to read, without an error and in its time."""
 
     account: str
     status: str
@@ -27,7 +27,7 @@ class SyncReport:
     round_trips: int = 0
     seconds: float = 0.0
     error: MailAccountsError | None = None
-    finished: bool = True
+    finished: bool = False
 
     def add(self, later: SyncReport) -> None:
         """Takes in the report of a sync that went on where this one had stopped."""

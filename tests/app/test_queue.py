@@ -162,7 +162,9 @@ def test_the_tick_and_the_days_work_are_scheduled_once_however_often_one_migrate
 
 
 def test_a_sync_that_ran_out_of_time_is_queued_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    reports = iter([SyncReport(account="a", status="ok", finished=False), SyncReport(account="a", status="ok")])
+    reports = iter(
+        [SyncReport(account="a", status="ok", finished=False), SyncReport(account="a", status="ok", finished=True)]
+    )
     monkeypatch.setattr(poll, "sync_account", lambda account_id: next(reports))
     account = due()
     tasks.sync(account.pk)
@@ -175,7 +177,7 @@ def test_a_sync_that_goes_on_and_the_tick_queue_an_account_once(monkeypatch: pyt
 
     def unfinished(account_id: int) -> SyncReport:
         MailAccount.objects.update(next_sync_at=timezone.now())
-        return SyncReport(account="a", status="ok", finished=False)
+        return SyncReport(account="a", status="ok")
 
     monkeypatch.setattr(poll, "sync_account", unfinished)
     for _ in range(5):

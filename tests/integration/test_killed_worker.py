@@ -143,17 +143,26 @@ def test_a_worker_killed_whenever_loses_and_doubles_nothing(
     assert_complete(account, truth)
 
 
+@pytest.mark.parametrize(
+    ("number", "status", "sentence"),
+    [(signal.SIGINT, 130, b"Interrupted."), (signal.SIGTERM, 143, b"Terminated.")],
+)
 def test_a_command_interrupted_says_so_and_lets_go_of_its_account(
-    account: MailAccount, mailbox: SandboxMailbox, truth: list[str]
+    account: MailAccount,
+    mailbox: SandboxMailbox,
+    truth: list[str],
+    number: signal.Signals,
+    status: int,
+    sentence: bytes,
 ) -> None:
     make_contact(CONTACT)
     with start(mailbox, "mailaccounts.services.bodies", "parse_message", 3, stderr=subprocess.PIPE) as command:
         assert command.stdout is not None
         assert command.stdout.readline() == b"frozen\n"
-        command.send_signal(signal.SIGINT)
+        command.send_signal(number)
         _, said = command.communicate(timeout=60)
-    assert command.returncode == 130
-    assert b"Interrupted." in said and b"Traceback" not in said
+    assert command.returncode == status
+    assert sentence in said and b"Traceback" not in said
     assert sync_account(account.pk).error is None
     assert_complete(account, truth)
 

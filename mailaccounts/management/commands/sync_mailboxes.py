@@ -47,7 +47,7 @@ class Command(OutputCommand):
         def show(stage: str) -> None:
             self.progress(f"{account.address}: {stage}")
 
-        report = SyncReport(account=account.address, status=account.status, finished=False)
+        report = SyncReport(account=account.address, status=account.status)
         try:
             while not report.finished and report.error is None:
                 report.add(sync_account(account.pk, progress=show))

@@ -59,7 +59,7 @@ def _stopping(watcher: Watcher) -> Iterator[None]:
 
     def stop(number: int, frame: object) -> None:
         watcher.stop()
-        signal.signal(number, before[number] or signal.SIG_DFL)
+        signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         before[number] = signal.signal(number, stop)
