@@ -14,6 +14,11 @@ LONGEST_SECONDS = 3600.0  # an outage may end any time: never stay away for long
 BURST_SECONDS = 0.2  # sign-ins of this long may begin together
 
 
+def for_syncs(connections: int) -> int:
+    """Of so many connections that a server takes, those that watching leaves alone: a tenth, and two at least."""
+    return max(2, connections // 10)
+
+
 def back_off(failures: int) -> float:
     """Seconds until the next try: soon at first, then after a few seconds, doubled with each failure up to an hour.
     Spread, so that connections lost together don't return together."""
@@ -27,11 +32,13 @@ def back_off(failures: int) -> float:
 class Host:
     """One mail server, as a watcher has come to know it. Instants are of time.monotonic().
 
-    ``opening`` are the sign-ins under way, ``open`` the connections kept, of which there may be ``limit`` at most.
+    ``opening`` are the sign-ins under way, ``open`` the connections kept. Of these there may be ``allowed`` by the
+    provider, and ``limit`` as the server itself has shown; None: no such limit.
     """
 
     open: int = 0
     opening: int = 0
+    allowed: int | None = None
     limit: int | None = None
     _next_at: float = 0.0
     _limited_until: float = 0.0
@@ -43,7 +50,12 @@ class Host:
         """How many more connections it takes; None: as many as one likes."""
         if self.limit is not None and now >= self._limited_until:
             self.limit = None
-        return None if self.limit is None else max(0, self.limit - self.open - self.opening)
+        limits = [limit for limit in (self.allowed, self.limit) if limit is not None]
+        return max(0, min(limits) - self.open - self.opening) if limits else None
+
+    def too_many_by(self) -> int:
+        """How many more it has than the provider allows."""
+        return 0 if self.allowed is None else max(0, self.open + self.opening - self.allowed)
 
     def is_closed(self, now: float) -> bool:
         """Whether it is to be left alone: it isn't reached, or has no IDLE."""
@@ -95,13 +107,12 @@ class Host:
     def too_many(self, account_id: int, now: float) -> int:
         """The server asked for fewer connections when this account signed in; how many of those kept are to be closed.
 
-        Asked so for several accounts in a row it counts as full, with a tenth less than it took, and two at least: the
-        rest is left for syncs.
+        Asked so for several accounts in a row it counts as full, with what it took less what is left for syncs.
         """
         self._refused.add(account_id)
         if len(self._refused) < CERTAIN:
             return 0
         self._refused.clear()
-        self.limit = max(0, self.open - max(2, self.open // 10))
+        self.limit = max(0, self.open - for_syncs(self.open))
         self._limited_until = now + LIMIT_SECONDS
         return self.open - self.limit

@@ -31,6 +31,7 @@ from mailaccounts.mail.idle_loop import IdleLoop
 from mailaccounts.services import watch_claims
 from mailaccounts.services.watch_login import THREADS, Logins, Opened
 from mailaccounts.services.watch_roll import Roll
+from mailaccounts.services.watch_shares import shares
 from mailaccounts.services.watch_syncs import Changes
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class Watcher:
             elif watched.is_stale(now):
                 self._loop.remove(account_id, politely=True)
                 self._roll.again(watched, at=now)
+        self._keep_within_limits(now)
         self._make_way_for_livelier(now)
 
     def _claim(self, now: float) -> None:
@@ -146,6 +148,13 @@ class Watcher:
         found = watch_claims.claim(self.token, most=most, except_hosts=closed, except_ids=resting)
         self._claimed_all = len(found) < most
         self._roll.enlist(found)
+        self._keep_within_limits(now)
+
+    def _keep_within_limits(self, now: float) -> None:
+        """Lets go of accounts that their servers have no connection for."""
+        self._roll.allow(shares(self.token, self._roll.hosts()))
+        for watched in self._roll.surplus(now):
+            self._drop(watched.about.pk)
 
     def _make_way_for_livelier(self, now: float) -> None:
         """At a server that takes no more connections, those that had mail lately go before those that hadn't."""

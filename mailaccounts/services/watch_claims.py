@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q
+from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -59,6 +59,12 @@ def beat(watcher: str) -> dict[int, Watchable]:
     mine = _watchable().filter(watcher=watcher)
     MailAccount.objects.filter(watcher=watcher).update(watched_until=_until())
     return {each.pk: each for each in _seen(mine)}
+
+
+def others(watcher: str, hosts: Collection[str]) -> dict[str, int]:
+    """How many accounts other watchers have at each of these servers."""
+    theirs = MailAccount.objects.filter(imap_host__in=hosts).exclude(UNWATCHED).exclude(watcher=watcher)
+    return dict(theirs.values_list("imap_host").annotate(count=Count("pk")).order_by())
 
 
 def release(watcher: str, ids: Iterable[int]) -> None:

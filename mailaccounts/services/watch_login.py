@@ -20,7 +20,7 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import AccountChanged, MailAccountsError
 from mailaccounts.mail.idle import Idle
 from mailaccounts.mail.types import FolderRole
-from mailaccounts.models import Folder, MailAccount
+from mailaccounts.models import MailAccount
 from mailaccounts.services.login import active_credential, open_with, token_source
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mailaccounts.backends.base import TokenSource
     from mailaccounts.mail.types import FolderState
+    from mailaccounts.models import Folder
     from mailaccounts.oauth.types import AccessToken
 
 THREADS = 6
@@ -99,18 +100,21 @@ class Logins:
 
 
 def open_idle(account_id: int) -> Opened:
-    """Signs in to an account's mailbox and waits for news of its inbox. Besides what signing in raises: AccountChanged
-    when the account is gone, IdleMissing when the server has no IDLE."""
+    """Signs in to an account's mailbox and waits for news of the folder that new mail comes to.
+
+    Besides what signing in raises: AccountChanged when the account is gone, FolderMissing when the folder is,
+    IdleMissing when the server has no IDLE.
+    """
     account = MailAccount.objects.filter(pk=account_id).first()
     if account is None:
         raise AccountChanged(address="The account")
     credential = active_credential(account)
-    tokens = _Noting(token_source(credential))
+    tokens, folder = _Noting(token_source(credential)), _folder_to_watch(account)
     with open_with(credential, account.imap, tokens=tokens) as session:
-        inbox = session.select("INBOX")
+        seen = session.select(folder.name if folder else "INBOX")
         now = time.monotonic()
-        idle = Idle.take_over(session, inbox, host=account.imap_host, renewal=settings.watch_renew_seconds, now=now)
-    return Opened(idle=idle, behind=_is_behind(account, inbox), until=_until(tokens.expires_at))
+        idle = Idle.take_over(session, seen, host=account.imap_host, renewal=settings.watch_renew_seconds, now=now)
+    return Opened(idle=idle, behind=folder is None or _is_behind(folder, seen), until=_until(tokens.expires_at))
 
 
 class _Noting:
@@ -126,14 +130,20 @@ class _Noting:
         return token
 
 
-def _is_behind(account: MailAccount, seen: FolderState) -> bool:
-    """Whether something has happened in the inbox since a sync last went through it."""
-    inbox = Folder.objects.filter(account=account, role=FolderRole.INBOX).first()
-    if inbox is None or (inbox.uidvalidity, inbox.uidnext) != (seen.uidvalidity, seen.uidnext):
+def _folder_to_watch(account: MailAccount) -> Folder | None:
+    """The inbox, or all mail where that is read instead; None when neither has been read yet."""
+    read = account.folders.filter(uidvalidity__isnull=False, missing_since=None)
+    rows = {folder.role: folder for folder in read.filter(role__in=(FolderRole.INBOX, FolderRole.ALL))}
+    return rows.get(FolderRole.INBOX) or rows.get(FolderRole.ALL)
+
+
+def _is_behind(folder: Folder, seen: FolderState) -> bool:
+    """Whether something has happened in the folder since a sync last went through it."""
+    if (folder.uidvalidity, folder.uidnext) != (seen.uidvalidity, seen.uidnext):
         return True
-    if seen.highestmodseq is not None and inbox.highestmodseq is not None:
-        return seen.highestmodseq != inbox.highestmodseq
-    return inbox.exists != seen.exists
+    if seen.highestmodseq is not None and folder.highestmodseq is not None:
+        return seen.highestmodseq != folder.highestmodseq
+    return folder.exists != seen.exists
 
 
 def _until(expires_at: datetime | None) -> float | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from mailaccounts.rules.watching import Host, back_off
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mailaccounts.services.watch_claims import Watchable
 
@@ -85,8 +85,11 @@ class Roll:
         return max(0, min(self._most - len(self._watched), IN_LINE - len(self._waiting)))
 
     def unavailable_hosts(self, now: float) -> set[str]:
-        """Servers that take no connection now."""
-        return {name for name, host in self._hosts.items() if host.is_closed(now) or host.room(now) == 0}
+        """Servers that take no connection now beside those that are waited for."""
+        line = Counter(watched.about.host for watched in self._waiting.values())
+        rooms = {name: host.room(now) for name, host in self._hosts.items() if not host.is_closed(now)}
+        full = {name for name, room in rooms.items() if room is not None and room <= line[name]}
+        return full | (self._hosts.keys() - rooms.keys())
 
     def resting(self, now: float) -> set[int]:
         """Accounts that are to be tried again later."""
@@ -175,7 +178,8 @@ class Roll:
         watched.failures = 0 if steady and not failed else watched.failures + 1
         pause = back_off(watched.failures)
         pause = max(pause, retry_after)
-        unavailable = watched.about.host in self.unavailable_hosts(now)
+        host = self.host(watched)
+        unavailable = host.is_closed(now) or host.room(now) == 0
         if not unavailable and pause <= PATIENCE_SECONDS and len(self._waiting) < IN_LINE:
             self.again(watched, at=now + pause)
             return
@@ -189,6 +193,26 @@ class Roll:
         """Of the connections with a server those of the accounts whose mail is oldest."""
         there = (each for each in self._watched.values() if each.about.host == host and each.state is State.OPEN)
         return heapq.nsmallest(count, there, key=lambda each: each.about.active)
+
+    def allow(self, shares: Mapping[str, int]) -> None:
+        """Takes note of how many connections there may be with these servers."""
+        for name, share in shares.items():
+            self._hosts[name].allowed = share
+
+    def surplus(self, now: float) -> list[Watched]:
+        """More than their servers take: of those that wait for a connection, and of those that have one, the accounts
+        whose mail is oldest."""
+        found = []
+        for name, host in self._hosts.items():
+            if (room := host.room(now)) is not None:
+                waiting = [each for each in self._waiting.values() if each.about.host == name]
+                found += heapq.nsmallest(len(waiting) - room, waiting, key=lambda each: each.about.active)
+                found += self.quietest(name, host.too_many_by())
+        return found
+
+    def hosts(self) -> set[str]:
+        """The servers of its accounts, and of those there were."""
+        return self._hosts.keys() | {watched.about.host for watched in self._watched.values()}
 
     def limited_hosts(self, now: float) -> list[str]:
         """Servers that take no more connections than they have."""

@@ -28,6 +28,7 @@ CAPABILITIES = (
     "IMAP4rev1 UNSELECT IDLE NAMESPACE QUOTA ID XLIST CHILDREN X-GM-EXT-1 UIDPLUS COMPRESS=DEFLATE ENABLE MOVE "
     "CONDSTORE ESEARCH UTF8=ACCEPT LIST-EXTENDED LIST-STATUS LITERAL- SPECIAL-USE APPENDLIMIT=35651584"
 )
+LOOK_SECONDS = 0.05  # between two looks at the folder that a client waits for
 DATE = "%d-%b-%Y %H:%M:%S +0000"
 
 
@@ -93,12 +94,27 @@ class Conversation:
             if self._server.refusal and name[0] not in {"CAPABILITY", "AUTHENTICATE"}:
                 self._say(f"{tag} {self._server.refusal}")
                 continue
+            if name[0] == "IDLE":
+                self._idle(tag)
+                continue
             answer = self._answers.get(name[0])
             if answer is None:
                 self._say(f"{tag} BAD Unknown command")
                 continue
             with self._mailbox.lock:
                 answer(tag, command[name.end() :].strip())
+
+    def _idle(self, tag: str) -> None:
+        """Tells how many messages the folder has, whenever that is another number, until the client has enough."""
+        uids = self._mailbox.views[self._folder].uids
+        told = len(uids)
+        self._say("+ idling")
+        while not self._peer.speaks(LOOK_SECONDS):
+            if (now := len(uids)) != told:
+                told = now
+                self._say(f"* {told} EXISTS")
+        self._peer.line()
+        self._say(f"{tag} OK IDLE terminated (Success)")
 
     def _say(self, *lines: str) -> None:
         self._peer.send("".join(f"{line}\r\n" for line in lines).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 import threading
@@ -64,6 +65,10 @@ class Peer:
         if not line:
             raise EOFError
         return line
+
+    def speaks(self, seconds: float) -> bool:
+        """Whether the client says something, or goes, within so many; for when it has said nothing more so far."""
+        return bool(select.select([self._socket], [], [], seconds)[0])
 
     def stream(self, chunks: Iterable[bytes]) -> None:
         """Sends until the client goes away."""
