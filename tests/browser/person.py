@@ -88,6 +88,7 @@ class Person:
 
     def refresh_until(self, there: Locator, *, link: str) -> None:
         """Follows the link that shows the same page anew, as somebody without JavaScript has to, until it is there."""
+        self.page.wait_for_load_state()
         patience = time.monotonic() + PATIENCE / 1000
         while not there.is_visible() and time.monotonic() < patience:
             with self.page.expect_navigation():
@@ -101,6 +102,7 @@ class Person:
         self.page.get_by_role("link", name="Contacts").first.click()
         self.page.get_by_role("link", name=contact, exact=True).click()
         expect(self.page.get_by_role("heading", name="Timeline")).to_be_visible()
+        self.page.wait_for_load_state()  # or there might be more to come
         return self.page.locator(".mail-subject").all_inner_texts()
 
     def sign_in_at_provider(self, mailbox: SandboxMailbox) -> None:

@@ -97,6 +97,7 @@ def test_there_with_a_certificate_and_back_and_there_again(
     assert sync_account(account.pk).bodies_fetched == 0
     page.get_by_role("link", name="Look again").click()
     expect(page.locator('[data-certificate="whole"]')).to_be_visible()
+    page.wait_for_load_state()
     shown = {each.get_attribute("data-figure"): each.inner_text() for each in page.locator("[data-figure]").all()}
     assert shown == {"expected": "6", "present": "6", "lost": "0", "doubled": "0", "fetched_again": "0"}
     look("certificate")

@@ -57,8 +57,9 @@ def test_an_authenticator_app_is_set_up_used_and_turned_off_without_javascript(
     expect(page.get_by_text("That isn't right.")).to_be_visible()
     page.get_by_label("Code").fill(shown_by_app(secret))
     page.get_by_role("button", name="Turn on").click()
-    codes = page.get_by_role("list", name="Unused codes").get_by_role("listitem").all_inner_texts()
-    assert len(codes) == 10
+    shown = page.get_by_role("list", name="Unused codes").get_by_role("listitem")
+    expect(shown).to_have_count(10)
+    codes = shown.all_inner_texts()
 
     sign_in(person, code=shown_by_app(secret))
     expect(page.get_by_role("heading", name="Contacts")).to_be_visible()

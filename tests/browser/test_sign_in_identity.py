@@ -126,6 +126,7 @@ def test_pages_say_what_to_do_when_an_identity_doesnt_let_somebody_in(
     def come_as_stranger() -> None:
         page.goto("/accounts/login/")
         page.get_by_role("button", name="Sign in with Microsoft").click()
+        page.wait_for_load_state()
         if page.locator("input[name=username]").count():
             person.sign_in_at_provider(mailbox)
         allow(page)

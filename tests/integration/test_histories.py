@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from tests.app.builders import make_account, make_credential
 from tests.crm.builders import make_contact
 from tests.histories import Operation, history, read_script, seeded
-from tests.integration.ways import CAPABILITIES, limited
+from tests.integration.ways import WAYS
 from tests.letters import CONTACT
 from tests.replay import Replay
 from tests.sandbox_crm import world_of
 from tests.sandbox_fixtures import SandboxMailbox, new_user
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from pytest_django.fixtures import SettingsWrapper
 
@@ -27,22 +27,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(scope="module")
-def condstore_sandbox() -> Iterator[Sandbox]:
-    with limited(CAPABILITIES["condstore"]) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def neither_sandbox() -> Iterator[Sandbox]:
-    with limited(CAPABILITIES["neither"]) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(params=["sandbox", "condstore_sandbox", "neither_sandbox", "pymap_sandbox"])
-def server(request: pytest.FixtureRequest, settings: SettingsWrapper) -> Sandbox:
+@pytest.fixture(params=WAYS)
+def server(request: pytest.FixtureRequest, sandbox_of: Callable[[str], Sandbox], settings: SettingsWrapper) -> Sandbox:
     """Dovecot with everything, with CONDSTORE and no QRESYNC, with neither; and a server of another kind."""
-    found: Sandbox = request.getfixturevalue(request.param)
+    found = sandbox_of(request.param)
     settings.MAILACCOUNTS = world_of(found, settings.MAILACCOUNTS)
     make_contact(CONTACT)
     return found
@@ -94,7 +82,7 @@ def test_a_great_many_histories_end_in_the_store_being_as_the_mailbox_is(
     replay(server, history(draws, length=40))
 
 
-@pytest.mark.parametrize("server", ["sandbox", "neither_sandbox"], indirect=True)
+@pytest.mark.parametrize("server", ["qresync", "neither"], indirect=True)
 @pytest.mark.parametrize(
     "script",
     [

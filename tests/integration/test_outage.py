@@ -15,7 +15,7 @@ from django_q.models import OrmQ
 
 from mailaccounts import tasks
 from mailaccounts.models import AccountStatus, Credential, Grant, GrantStatus, MailAccount, OAuthClient
-from mailaccounts.oauth import transport
+from mailaccounts.oauth import pinned, transport
 from mailaccounts.oauth.discovery import documents
 from mailaccounts.queue import Job
 from mailaccounts.services.sync import sync_account
@@ -105,7 +105,8 @@ def throttles(mailbox: SandboxMailbox, authority: Authority) -> Iterator[None]:
 @contextmanager
 def says_nothing_at_all(mailbox: SandboxMailbox, authority: Authority) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as mute:
-        patch.setattr(transport, "CONNECT_SECONDS", 0.2)
+        for each in (transport, pinned):
+            patch.setattr(each, "CONNECT_SECONDS", 0.2)
         with at(f"https://localhost:{mute.getsockname()[1]}"):
             yield
 

@@ -14,7 +14,6 @@ from mailaccounts.mail import idle
 from mailaccounts.models import MailAccount
 from mailaccounts.rules import watching as rules
 from mailaccounts.services import watch_claims
-from mailaccounts.testing.sandbox import Sandbox
 from tests.app.builders import make_account, make_credential
 from tests.crm_process import wait_until
 from tests.integration.hostile import Authority, HostileServer, Peer, imap_select, tag
@@ -24,9 +23,10 @@ from tests.watching import healthy, is_marked, queued_syncs, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytest_django.fixtures import SettingsWrapper
+
+    from mailaccounts.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,22 +92,22 @@ def stays(peer: Peer) -> None:
 
 
 def test_without_idle_an_account_is_polled_and_never_counts_as_watched(
-    sandbox_directory: Path, settings: SettingsWrapper, transactional_db: None
+    sandbox_of: Callable[[str], Sandbox], settings: SettingsWrapper
 ) -> None:
-    user = new_user()
-    with Sandbox(sandbox_directory, users=[user], imap_capability="IMAP4rev1 UIDPLUS") as sandbox:
-        settings.MAILACCOUNTS = world_of(sandbox, settings.MAILACCOUNTS)
-        made = make_account(address=user.address, imap_host=sandbox.imap.host, imap_port=sandbox.imap.port)
-        make_credential(made, user.password)
-        account = healthy(made)
-        with watching() as watcher:
-            wait_until(lambda: watcher.status.failed, what="it has found out")
-            wait_until(lambda: not is_marked(account), what="it is let go of")
-            looks = watcher.looks
-            wait_until(lambda: watcher.looks > looks + 3, what="some time passes")
-            assert watcher.status.failed == 1, "the server isn't asked again for an hour"
-            assert not is_marked(account)
-        assert queued_syncs(account) == 0
+    sandbox = sandbox_of("neither")
+    user = sandbox.add_user(new_user())
+    settings.MAILACCOUNTS = world_of(sandbox, settings.MAILACCOUNTS)
+    made = make_account(address=user.address, imap_host=sandbox.imap.host, imap_port=sandbox.imap.port)
+    make_credential(made, user.password)
+    account = healthy(made)
+    with watching() as watcher:
+        wait_until(lambda: watcher.status.failed, what="it has found out")
+        wait_until(lambda: not is_marked(account), what="it is let go of")
+        looks = watcher.looks
+        wait_until(lambda: watcher.looks > looks + 3, what="some time passes")
+        assert watcher.status.failed == 1, "the server isn't asked again for an hour"
+        assert not is_marked(account)
+    assert queued_syncs(account) == 0
 
 
 @pytest.mark.usefixtures("trusting")
