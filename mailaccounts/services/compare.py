@@ -30,7 +30,7 @@ from mailaccounts.mail.imap_fetch import BATCH
 from mailaccounts.models import AccountStatus, MailAccount, Message, MessageUid, Quarantined
 from mailaccounts.rules.labels import is_left_out
 from mailaccounts.rules.threads import Letter, matched, provider_key
-from mailaccounts.services import conversations, folders, lease, login
+from mailaccounts.services import conversations, folders, lease, login, quarantine
 from mailaccounts.services.bodies import isolated
 
 if TYPE_CHECKING:
@@ -167,6 +167,9 @@ class Survey:
         uids = session.search(since=self.account.since)
         if self.account.since is not None:
             uids = sorted({*uids, *session.search(above=max(history, 1) - 1)})
+        if folder is not None:
+            unfetchable = quarantine.unfetchable(folder, state.uidvalidity)
+            uids = [uid for uid in uids if uid not in unfetchable]
         for position, batch in enumerate(session.headers(uids)):
             self._show(f"Comparing {info.name[:30]}, {position * BATCH} of {len(uids)}")
             self._note(info.name, folder, state.uidvalidity, batch)

@@ -78,6 +78,12 @@ def uids_of(folder: Folder) -> set[int]:
     return set(rows.values_list("uid", flat=True))
 
 
+def unfetchable(folder: Folder, uidvalidity: int) -> set[int]:
+    """The UIDs of which not even the headers could be had: asking for them may end the connection."""
+    rows = folder.quarantined.filter(uidvalidity=uidvalidity, fault=Fault.UNFETCHABLE, message=None)
+    return set(rows.values_list("uid", flat=True))
+
+
 def clear(folder: Folder, uids: Collection[int], *, held: Lease) -> None:
     """Forgets ``uids``: they made no trouble this time, or are gone. LeaseLost when another worker has the account."""
     with transaction.atomic():

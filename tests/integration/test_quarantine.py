@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
+from crm.models import TimelineEntry
 from mailaccounts.mail import headers
-from mailaccounts.models import Fault, MailAccount, Quarantined
+from mailaccounts.models import Fault, MailAccount, Message, Quarantined
 from mailaccounts.services import bodies, examine, letters
+from mailaccounts.services.compare import compare_account
 from mailaccounts.services.quarantine import release
+from mailaccounts.services.repair import repair_account
 from mailaccounts.services.sync import sync_account
 from tests.integration.mailboxes import imap_of, recreate, stored_ids
 from tests.letters import letter
@@ -62,6 +65,22 @@ def test_a_message_that_the_server_can_not_hand_out_comes_in_when_it_can(
     assert (report.stored, report.bodies_fetched) == (1, 1)
     assert stored_ids(account) == ["1@x", "2@x", "3@x", "4@x", "5@x"]
     assert quarantined() == []
+
+
+def test_a_message_at_which_the_server_breaks_off_does_not_keep_the_mailbox_from_being_compared(
+    account: MailAccount, mailbox: SandboxMailbox
+) -> None:
+    for number in range(1, 6):
+        mailbox.append(letter(message_id=f"{number}@x"))
+    file_of(mailbox, b"<3@x>").chmod(0)
+    sync_account(account.pk)
+    TimelineEntry.objects.all().delete()
+    Message.objects.get(message_id="4@x").delete()
+    found = compare_account(account.pk)
+    assert (found.error, found.expected, found.missing) == (None, 4, {"INBOX": [4]})
+    left = repair_account(account.pk, found)
+    assert (left.agrees, left.expected) == (True, 4)
+    assert quarantined() == [(3, Fault.UNFETCHABLE, 2)], "going through the folder again met it again"
 
 
 def test_a_message_whose_headers_no_reader_can_read_is_set_aside(
