@@ -215,7 +215,7 @@ def go_through_again(account_id: int, names: Collection[str], *, held: Lease) ->
     with transaction.atomic():
         renew(held)
         Folder.objects.filter(account=account_id, name__in=names, history_until__gt=0).update(
-            last_uid=F("history_until") - 1, highestmodseq=None, **history_again(F("history_until"))
+            last_uid=F("history_until") - 1, highestmodseq=None, examined=0, **history_again(F("history_until"))
         )
 
 

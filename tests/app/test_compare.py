@@ -108,6 +108,7 @@ def test_a_message_that_got_lost_is_found_and_fetched_again(account: MailAccount
     (report,), status = audit(account.address, "--repair")
     assert (figures(report), status) == ((5, 5, 0, 0), 0)
     assert bodies_fetched(anna) == fetched + 1
+    assert account.folders.get(name="INBOX").examined == 5, "none of them counts twice for being gone through again"
     assert TimelineEntry.objects.filter(message__message_id=message_id).count() == 1
 
 
