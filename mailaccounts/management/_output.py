@@ -57,6 +57,7 @@ class OutputCommand(BaseCommand):
         except Terminated:
             raise CommandError("Terminated.", returncode=TERMINATED) from None
         except KeyboardInterrupt:
+            self.progress("")
             raise CommandError("Interrupted.", returncode=INTERRUPTED) from None
         except BrokenPipeError:
             # What is still in the buffer has to go somewhere when Python ends.
@@ -81,9 +82,9 @@ class OutputCommand(BaseCommand):
             self.stdout.write("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
     def progress(self, text: str) -> None:
-        """Shows ``text`` in place on a terminal's stderr; silent elsewhere."""
+        """Shows ``text`` in place on a terminal's stderr; silent elsewhere. What is logged next is written over it."""
         if self.stderr.isatty():
-            self.stderr.write(f"\r\x1b[2K{_printable(text)}", style_func=str, ending="")
+            self.stderr.write(f"\r\x1b[2K{_printable(text)}\r", style_func=str, ending="")
             self.stderr.flush()
 
 

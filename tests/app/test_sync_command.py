@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from crm.hooks import CrmHooks
+from mailaccounts.management._output import OutputCommand
 from tests.app.builders import make_account, make_credential
 from tests.crm.builders import make_contact
 from tests.crm_process import ROOT, environment
@@ -141,6 +142,12 @@ def test_on_a_terminal_the_progress_is_shown_in_place(anna: SandboxMailbox) -> N
     assert f"\r\x1b[2K{anna.address}: Reading INBOX, 0 of 1" in terminal.getvalue()
     assert "\n" not in terminal.getvalue()
     assert elsewhere.getvalue() == ""
+
+
+def test_what_is_logged_meanwhile_is_written_over_the_progress_and_not_behind_it() -> None:
+    terminal = Terminal()
+    OutputCommand(stderr=terminal).progress("anna@example.test: Reading INBOX")
+    assert terminal.getvalue() == "\r\x1b[2Kanna@example.test: Reading INBOX\r"
 
 
 def test_people_read_a_table(anna: SandboxMailbox) -> None:
