@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import OuterRef, Subquery
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mailaccounts.presets import CredentialEnd
 
 SOON_DAYS = 90
+MINUTE = timedelta(minutes=1)
 ALL = {"imap", "smtp"}
 PAUSED = {AccountStatus.NEEDS_OWNER, AccountStatus.DISCONNECTED}
 
@@ -74,7 +76,9 @@ def _next_sync(account: MailAccount) -> str:
         return "once it is reconnected" if account.status in PAUSED else ""
     if account.next_sync_at <= now:
         return "as soon as a worker is free"
-    return f"in {timeuntil(account.next_sync_at, depth=1)}"
+    if account.next_sync_at - now < MINUTE:
+        return "in less than a minute"
+    return f"in {timeuntil(account.next_sync_at, now, depth=1)}"
 
 
 def _ends(account: MailAccount, backend: str) -> str:

@@ -27,6 +27,7 @@ def glance(client: Client, account: MailAccount) -> str:
     ("columns", "words"),
     [
         ({"minutes": 4, "seconds": 30}, "in 4 minutes"),
+        ({"seconds": 40}, "in less than a minute"),
         ({"seconds": -5}, "as soon as a worker is free"),
     ],
 )
