@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, make_msgid
+from shlex import quote
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ What to try
      Settings → Campaigns moves many mailboxes; the invitations are in {running.world.logs / "worker.log"}.
      Organisations, in the admin, lets the CRM into all of them: {ben.person.address} may consent to that,
      and the mailbox that must be refused is {running.cast.canary.address}.
+  6. The commands, in another terminal, once a mailbox is connected:
+     ENV_FILE={quote(str(running.world.environment_file))} {quote(sys.executable)} manage.py audit_mailboxes --all
 
 Logs and data are in {running.world.directory}. Ctrl-C stops everything."""
 

@@ -53,6 +53,7 @@ def start(supervisor: Supervisor, world: World, *, port: int, imap: str, say: Ca
     port = free_port(port)
     address = f"http://localhost:{port}"  # by name: a passkey belongs to a name, never to a number
     environment = world.environment({**ready["environment"], "SITE_URL": address})
+    world.keep_environment(environment)
     mail = MailServer(imap_url=ready["imap"], smtp_url=ready["smtp"], ca_file=environment["MAILACCOUNTS_CA_BUNDLE"])
     for child in preparing:
         supervisor.finish(child, seconds=START_SECONDS)

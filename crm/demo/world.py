@@ -12,14 +12,15 @@ import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TERM", "TMPDIR", "TZ", "VIRTUAL_ENV")
 """All that a demo's processes take from the environment it is started in: the settings are the demo's own."""
+_OF_THE_PROCESS = {*INHERITED, "ENV_FILE", "PYTHONPATH", "PYTHONUNBUFFERED"}
 
 
 class DemoError(Exception):
@@ -43,6 +44,10 @@ class World:
     def mailbox_file(self, username: str) -> Path:
         """A user's mailbox as JSON lines: what is put on the mail server, with the truth about it."""
         return self.directory / f"mailbox-{username}.jsonl"
+
+    @property
+    def environment_file(self) -> Path:
+        return self.directory / "env"
 
     @property
     def sandbox_directory(self) -> Path:
@@ -93,6 +98,12 @@ class World:
             **(sandbox or {}),
         }
 
+    def keep_environment(self, environment: Mapping[str, str]) -> None:
+        """Writes ``environment`` down, less what every process has, for commands given beside the demo: ENV_FILE."""
+        lines = [f"{name}='{value}'\n" for name, value in environment.items() if name not in _OF_THE_PROCESS]
+        with _private(self.environment_file) as file:
+            file.writelines(lines)
+
     def _make(self) -> None:
         """Makes the directory; DemoError when it is there and holds something else than a demo."""
         mark = self.directory / ".demo"
@@ -128,8 +139,12 @@ def base_environment() -> dict[str, str]:
 
 def write_private(path: Path, content: Any) -> None:
     """Writes JSON that only its owner can read."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with _private(path) as file:
         json.dump(content, file)
+
+
+def _private(path: Path) -> TextIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")
 
 
 def python(*arguments: str) -> list[str]:

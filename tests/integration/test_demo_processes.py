@@ -152,6 +152,22 @@ def test_a_port_that_is_none_is_said(port: str, capsys: pytest.CaptureFixture[st
     assert f"'{port}' is not a port: a number from 1 to 65535" in capsys.readouterr().err
 
 
+def test_commands_beside_the_demo_find_its_world_in_one_file_that_is_nobody_elses(tmp_path: Path) -> None:
+    world = World(tmp_path / "a world")
+    with world.taken():
+        world.clear()
+        expected = world.environment({"OIDC_NAME": "Sandbox ID", "SITE_URL": "http://localhost:8000"})
+        world.keep_environment(expected)
+    assert world.environment_file.stat().st_mode & 0o777 == 0o600
+    ask = (
+        "from crm.settings import *; print(SECRET_KEY, DATABASES['default']['NAME'], env.text('OIDC_NAME'), sep='\\n')"
+    )
+    said = subprocess.check_output(
+        python("-c", ask), env={**base_environment(), "ENV_FILE": str(world.environment_file)}, cwd=PROJECT, text=True
+    )
+    assert said.splitlines() == [expected["SECRET_KEY"], str(world.directory / "demo.sqlite3"), "Sandbox ID"]
+
+
 def test_the_settings_around_the_demo_do_not_reach_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATABASE_URL", "REDIS_URL_FILE", "MICROSOFT_CLIENT_ID", "REQUESTS_CA_BUNDLE"):
         monkeypatch.setenv(name, "of somebody else")
