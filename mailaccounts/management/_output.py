@@ -55,6 +55,7 @@ class OutputCommand(BaseCommand):
             finally:
                 self.stdout.flush()
         except Terminated:
+            self.progress("")
             raise CommandError("Terminated.", returncode=TERMINATED) from None
         except KeyboardInterrupt:
             self.progress("")
