@@ -8,13 +8,23 @@ meanwhile.
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis import Redis
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+
+
+class LastingClient(RedisCacheClient):
+    """Django's makes a client of redis-py for every call, which takes longer than the call itself."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._client = cache(Redis)
 
 
 class RedisOrMemoryCache(RedisCache):
@@ -22,6 +32,7 @@ class RedisOrMemoryCache(RedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
+        self._class = LastingClient
         self._memory = LocMemCache("while-redis-is-out-of-reach", params)
 
     def add(self, *args: Any, **kwargs: Any) -> Any:
