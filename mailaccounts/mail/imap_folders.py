@@ -22,6 +22,7 @@ MAX_NAME = 1000  # bytes in UTF-8; what the store keeps, and what an index of Po
 
 LINE = re.compile(rb'\((?P<flags>[^)]*)\) (?P<delimiter>NIL|"\\?.") (?P<name>.+)', re.IGNORECASE | re.DOTALL)
 QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+PLAIN = re.compile(rb"[ -%'-~]+")  # modified UTF-7 without an "&" is ASCII (RFC 3501 §5.1.3)
 LITERAL = re.compile(rb"\{(\d{1,6})\+?\}$")
 
 ROLE_FLAGS = {
@@ -115,9 +116,10 @@ def folder_name(raw: bytes, literal: bytes | None) -> str | None:
         raw = re.sub(rb"\\(.)", rb"\1", quoted[1])
     else:
         raw = raw.split(b" ", 1)[0]
+    plain = PLAIN.fullmatch(raw) is not None
     try:
-        name: str = decode(raw)
-        unchanged = encode(name) == raw
+        name: str = raw.decode("ascii") if plain else decode(raw)
+        unchanged = plain or encode(name) == raw
     except ValueError:
         return None
     if raw.upper() == b"INBOX":  # bytes: "&ATE-nbox" would be INBOX in capitals too
@@ -148,5 +150,5 @@ def _with_roles(folders: list[tuple[FolderInfo, set[bytes]]]) -> list[FolderInfo
             role = FolderRole.OTHER
         elif role is not FolderRole.OTHER:
             taken.add(role)
-        result.append(replace(folder, role=role))
+        result.append(folder if role is folder.role else replace(folder, role=role))
     return result
