@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from django.db import transaction
 from django_q.brokers import get_broker
+from django_q.conf import Conf
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
@@ -51,6 +52,11 @@ def _send(job: Job, ids: tuple[int, ...]) -> None:
 def waiting() -> int:
     """How many jobs wait for a worker."""
     return int(get_broker().queue_size())
+
+
+def workers() -> int:
+    """How many workers a cluster has."""
+    return int(Conf.WORKERS)
 
 
 def ensure_schedules() -> None:

@@ -16,7 +16,7 @@ from django.db.models.functions import Lower, RowNumber, StrIndex, Substr
 from django.utils import timezone
 
 from mailaccounts.models import AccountStatus, MailAccount
-from mailaccounts.queue import Job, enqueue, waiting
+from mailaccounts.queue import Job, enqueue, waiting, workers
 from mailaccounts.services.departures import of_departed_owners
 from mailaccounts.services.lease import CONNECTED, FREE
 
@@ -89,7 +89,7 @@ def _in_turn(now: datetime) -> QuerySet[Any, int]:
 def _queue(accounts: Sequence[MailAccount], *, room: int = 1) -> int:
     """Queues the first of these accounts in ``room`` jobs at most; returns how many accounts."""
     together = sum(not (account.is_erasing or _goes_alone(account)) for account in accounts)
-    size = ceil(together / max(ceil(together / PORTION), 1))  # all alike, so that no worker has the most to do
+    size = ceil(together / max(min(_portions(together), room), 1))
     jobs: list[tuple[Job, list[int]]] = []
     portion: list[int] = []
     for account in accounts:
@@ -107,6 +107,13 @@ def _queue(accounts: Sequence[MailAccount], *, room: int = 1) -> int:
     for job, ids in jobs[:room]:
         enqueue(job, *ids)
     return len(queued)
+
+
+def _portions(count: int) -> int:
+    """How many portions so many accounts make: all alike, and as many for each worker, so that none has the most to do
+    and none has nothing left to do."""
+    portions = ceil(count / PORTION)
+    return portions if portions == 1 else ceil(portions / workers()) * workers()
 
 
 def _goes_alone(account: MailAccount) -> bool:

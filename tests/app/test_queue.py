@@ -74,11 +74,15 @@ def test_a_tick_queues_what_is_due_once() -> None:
     assert queued() == [(Job.SYNC, (first.pk, second.pk))]
 
 
-def test_a_job_takes_a_portion_of_what_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("workers", "size"), [(1, 3), (2, 2), (3, 3)])
+def test_a_job_takes_a_portion_of_what_is_due_and_each_worker_as_many(
+    monkeypatch: pytest.MonkeyPatch, workers: int, size: int
+) -> None:
     monkeypatch.setattr("mailaccounts.services.due.PORTION", 3)
+    monkeypatch.setattr("mailaccounts.services.due.workers", lambda: workers)
     accounts = [due(9 - number).pk for number in range(7)]
     assert enqueue_due() == 7
-    assert queued() == [(Job.SYNC, tuple(accounts[start : start + 3])) for start in (0, 3, 6)]
+    assert queued() == [(Job.SYNC, tuple(accounts[start : start + size])) for start in range(0, 7, size)]
 
 
 def test_whoever_may_take_long_or_has_lost_a_worker_keeps_nobody_waiting() -> None:
