@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from mailaccounts.models import Message
 from mailaccounts.signals import message_stored
+
+if TYPE_CHECKING:
+    from django.db.models import OuterRef, QuerySet
 
 BATCH = 200
 
@@ -19,7 +23,7 @@ def announce(account_id: int) -> int:
     lost after its commit leaves nothing out.
     """
     told, last = 0, 0
-    while batch := _unannounced(account_id, after=last):
+    while batch := _next_batch(account_id, after=last):
         last = batch[-1]
         done = batch if _tell(account_id, batch) else [each for each in batch if _tell(account_id, [each])]
         Message.objects.filter(pk__in=done).update(announced=True)
@@ -27,8 +31,13 @@ def announce(account_id: int) -> int:
     return told
 
 
-def _unannounced(account_id: int, *, after: int) -> list[int]:
-    rows = Message.objects.filter(account_id=account_id, announced=False, pk__gt=after).order_by("pk")
+def unannounced(account_id: int | OuterRef) -> QuerySet[Message]:
+    """The messages of an account whose turn that still is."""
+    return Message.objects.filter(account_id=account_id, announced=False)
+
+
+def _next_batch(account_id: int, *, after: int) -> list[int]:
+    rows = unannounced(account_id).filter(pk__gt=after).order_by("pk")
     return list(rows.values_list("pk", flat=True)[:BATCH])
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from django.db.models import QuerySet
+    from django.db.models import OuterRef, QuerySet
 
     from mailaccounts.models import Folder, MailAccount
     from mailaccounts.services.lease import Lease
@@ -91,13 +91,17 @@ def clear(folder: Folder, uids: Collection[int], *, held: Lease) -> None:
         folder.quarantined.filter(uidvalidity=folder.uidvalidity or 0, uid__in=uids).delete()
 
 
+def due(account_id: int | OuterRef) -> QuerySet[Quarantined]:
+    """The messages of an account to try again now."""
+    return Quarantined.objects.filter(
+        folder__account=account_id, uidvalidity=F("folder__uidvalidity"), next_attempt_at__lte=timezone.now()
+    )
+
+
 def due_of(account: MailAccount) -> dict[int, list[int]]:
     """The UIDs to try again now, by folder. One query."""
-    due = Quarantined.objects.filter(
-        folder__account=account, uidvalidity=F("folder__uidvalidity"), next_attempt_at__lte=timezone.now()
-    )
     found: dict[int, list[int]] = {}
-    for folder_id, uid in due.order_by("next_attempt_at", "-uid").values_list("folder", "uid"):
+    for folder_id, uid in due(account.pk).order_by("next_attempt_at", "-uid").values_list("folder", "uid"):
         uids = found.setdefault(folder_id, [])
         if len(uids) < AT_A_TIME:
             uids.append(uid)

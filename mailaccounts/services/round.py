@@ -125,7 +125,7 @@ class Round:
 
     def _try_again(self) -> None:
         """Asks once more for the messages that made trouble, those whose time has come."""
-        due = quarantine.due_of(self.work.account)
+        due = quarantine.due_of(self.work.account) if self.work.quarantine_due else {}
         for info in self.infos if due else ():
             uids = due.get(self.rows[info.name].pk)
             if uids and not self.work.is_over:

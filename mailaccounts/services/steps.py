@@ -14,7 +14,7 @@ from mailaccounts.rules.migration_states import UNDER_WAY, MigrationState, may_f
 from mailaccounts.services.credentials import destroy, in_use
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
+    from django.db.models import OuterRef, QuerySet
 
     from mailaccounts.errors import MailAccountsError
     from mailaccounts.models import OAuthClient
@@ -72,7 +72,7 @@ def latest(account: MailAccount) -> MigrationStep | None:
     return found.order_by("-created_at").first()
 
 
-def certificate_due(account_id: int) -> QuerySet[MigrationStep]:
+def certificate_due(account_id: int | OuterRef) -> QuerySet[MigrationStep]:
     """The account's step, as a query, that has switched and wasn't compared with what was there before yet."""
     return MigrationStep.objects.filter(
         account=account_id, state=MigrationState.SWITCHED, certificate__isnull=True, snapshot__isnull=False

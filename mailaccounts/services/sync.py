@@ -16,9 +16,9 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from mailaccounts.conf import settings
-from mailaccounts.errors import AccountBusy, AccountDisconnected, LeaseLost, MailAccountsError
+from mailaccounts.errors import AccountBusy, AccountDisconnected, CredentialMissing, LeaseLost, MailAccountsError
 from mailaccounts.models import AccountStatus, MailAccount
-from mailaccounts.services import certificate, lease, login, outcome
+from mailaccounts.services import certificate, lease, login, outcome, standing
 from mailaccounts.services.announce import announce
 from mailaccounts.services.narrow import BROKEN_OFF
 from mailaccounts.services.report import SyncReport
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mailaccounts.mail.imap import ImapSession
     from mailaccounts.services.lease import Lease
     from mailaccounts.services.report import Progress
+    from mailaccounts.services.standing import Standing
 
 SESSIONS = 12  # of one sync, where a server breaks off again and again
 SIGNING_IN = "Signing in"
@@ -50,18 +51,19 @@ def sync_account(account_id: int, *, progress: Progress | None = None) -> SyncRe
     if held is None:
         report.error = AccountBusy(address=account.address)
         return report
-    credential_id = outcome.active_credential_id(account)
+    before = standing.look_at(account)
     try:
-        announce(account_id)  # left over from a worker that was lost
-        _read(account, held, report, progress=progress or _silent, deadline=started + settings.sync_budget)
+        if before.unannounced:
+            announce(account_id)  # left over from a worker that was lost
+        _read(account, before, held, report, progress=progress or _silent, deadline=started + settings.sync_budget)
         report.status = outcome.record_success(held, account, finished=report.finished)
-        if report.finished:
-            certificate.write_if_due(account, credential_id=credential_id, since=since)
+        if report.finished and before.certificate_due:
+            certificate.write_if_due(account, credential_id=before.credential_id, since=since)
     except LeaseLost as error:
         report.error = error
     except MailAccountsError as error:
         report.error = error
-        status = outcome.record_failure(held, error, credential_id=credential_id)
+        status = outcome.record_failure(held, error, credential_id=before.credential_id)
         if status is None:  # another worker's by now, or disconnected: whatever failed is no news
             report.error = LeaseLost(address=account.address)
         else:
@@ -69,7 +71,7 @@ def sync_account(account_id: int, *, progress: Progress | None = None) -> SyncRe
             logger.warning("account %d: sync failed: %s", account_id, error.code)
     except Exception:  # a fault of ours or the database's: the account is not to blame, and not left "ongoing"
         with suppress(DatabaseError):
-            outcome.record_failure(held, MailAccountsError(), credential_id=credential_id)
+            outcome.record_failure(held, MailAccountsError(), credential_id=before.credential_id)
         raise
     except BaseException:
         with suppress(DatabaseError):
@@ -81,11 +83,23 @@ def sync_account(account_id: int, *, progress: Progress | None = None) -> SyncRe
     return report
 
 
-def _read(account: MailAccount, held: Lease, report: SyncReport, *, progress: Progress, deadline: float) -> None:
+def _read(
+    account: MailAccount, before: Standing, held: Lease, report: SyncReport, *, progress: Progress, deadline: float
+) -> None:
     progress(SIGNING_IN)
-    session = login.open_imap(account)
+    if before.credential is None:
+        raise CredentialMissing(address=account.address)
+    session = login.open_with(before.credential, account.imap)
     _note_mechanisms(account, session)
-    work = Work(account=account, held=held, session=session, report=report, progress=progress, deadline=deadline)
+    work = Work(
+        account=account,
+        held=held,
+        session=session,
+        report=report,
+        progress=progress,
+        deadline=deadline,
+        quarantine_due=before.quarantine_due,
+    )
     for left in reversed(range(SESSIONS)):
         try:
             with work.session:

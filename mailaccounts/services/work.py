@@ -24,7 +24,8 @@ class Work:
     UIDs by folder; of those in the folders ``elsewhere`` the store was not told yet. ``looked_back`` are the folders
     whose history this sync has gone on with. ``given_up`` messages in a row ended the connection; ``try_once_more``
     when the next attempt is at something else. ``careful`` once a connection has ended over what was asked for:
-    nothing is asked ahead of its turn any more.
+    nothing is asked ahead of its turn any more. ``quarantine_due`` unless no message that made trouble is to be tried
+    again yet.
     """
 
     account: MailAccount
@@ -33,6 +34,7 @@ class Work:
     report: SyncReport
     progress: Progress
     deadline: float
+    quarantine_due: bool = True
     bystanders: Bystanders = field(default_factory=Bystanders)
     joining: dict[int, set[int]] = field(default_factory=dict)
     elsewhere: set[int] = field(default_factory=set)

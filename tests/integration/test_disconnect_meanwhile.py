@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.sandbox_fixtures import SandboxMailbox
 
-BEFORE_SIGNING_IN = (sync.login, "open_imap")
+BEFORE_SIGNING_IN = (sync.login, "open_with")
 BEFORE_THE_FOLDERS = (ImapSession, "folders")
 BEFORE_OUR_FOLDERS = (folders, "remember")
 BEFORE_A_FOLDER_IS_OPENED = (ImapSession, "select")

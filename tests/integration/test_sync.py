@@ -14,9 +14,22 @@ from tests.integration.mailboxes import imap_of, places, stored_ids
 from tests.letters import CONTACT, STRANGER, letter, new_id
 
 if TYPE_CHECKING:
+    from pytest_django import DjangoAssertNumQueries
+
     from crm.models import Contact
     from mailaccounts.models import MailAccount
     from tests.sandbox_fixtures import SandboxMailbox
+
+
+def test_a_sync_that_finds_nothing_new_takes_five_queries(
+    account: MailAccount, mailbox: SandboxMailbox, contact: Contact, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(4):
+        mailbox.append(letter(), folder=f"Folder {number}")
+    for _ in range(2):
+        assert sync_account(account.pk).error is None
+    with django_assert_num_queries(5):
+        assert sync_account(account.pk).error is None
 
 
 def test_mail_with_a_contact_is_stored_and_shown(

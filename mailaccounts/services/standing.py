@@ -1,0 +1,55 @@
+"""What a sync has to know of its account before it begins, in one query: mostly, that there is nothing else to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Exists, OuterRef
+
+from mailaccounts.models import Credential, CredentialState
+from mailaccounts.services import quarantine, steps
+from mailaccounts.services.announce import unannounced
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from mailaccounts.models import MailAccount
+
+ACCOUNT = OuterRef("account")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """``credential`` is the one in use, None when there is none. Whether messages wait to be announced, a switch for
+    its certificate, and messages that made trouble for another attempt: without a credential, that isn't known."""
+
+    credential: Credential | None
+    unannounced: bool = True
+    certificate_due: bool = True
+    quarantine_due: bool = True
+
+    @property
+    def credential_id(self) -> UUID | None:
+        return self.credential.pk if self.credential else None
+
+
+def look_at(account: MailAccount) -> Standing:
+    """How the account stands now. One query."""
+    found = (
+        Credential.objects.filter(account=account, state=CredentialState.ACTIVE)
+        .annotate(
+            unannounced=Exists(unannounced(ACCOUNT)),
+            certificate_due=Exists(steps.certificate_due(ACCOUNT)),
+            quarantine_due=Exists(quarantine.due(ACCOUNT)),
+        )
+        .first()
+    )
+    if found is None:
+        return Standing(credential=None)
+    return Standing(
+        credential=found,
+        unannounced=found.unannounced,
+        certificate_due=found.certificate_due,
+        quarantine_due=found.quarantine_due,
+    )
