@@ -228,7 +228,7 @@ class Survey:
 
     def _find_doubled(self) -> None:
         """Two rows for one message: the same Message-ID, date, subject and people (a list's copy, with a From of its
-        own, is another), and one fingerprint that the server has nothing for."""
+        own, is another), nothing else said in them, and one fingerprint that the server has nothing for."""
         at_server = {place.fingerprint for place in self.places}
         rows = Message.objects.filter(account=self.account).exclude(message_id="").order_by("pk")
         columns = list(rows.values_list("pk", "message_id", "sent_at", "subject", "fingerprint").iterator())
@@ -242,7 +242,8 @@ class Survey:
             others = [pk for pk, fingerprint in pairs if fingerprint not in at_server]
             if keep is not None and others:
                 people = conversations.correspondents((keep, *others))
-                self.result.doubled.update({pk: keep for pk in others if people.get(pk) == people.get(keep)})
+                alike = [pk for pk in others if people.get(pk) == people.get(keep)]
+                self.result.doubled.update({pk: keep for pk in alike if _say_the_same(pk, keep)})
 
     def _once(self, text: str) -> str:
         """The same text again instead of another copy: conversations repeat their Message-IDs."""
@@ -251,6 +252,12 @@ class Survey:
     def _show(self, stage: str) -> None:
         lease.renew(self.held, stage=stage[:100])
         self.progress(stage)
+
+
+def _say_the_same(*ids: int) -> bool:
+    """Whether the texts of these messages are the same, as far as they are stored: headers anybody can write again."""
+    texts = Message.objects.filter(pk__in=ids, has_body=True).values_list("body_text", flat=True)
+    return len({" ".join(text.split()) for text in texts}) <= 1
 
 
 def _silent(stage: str) -> None:

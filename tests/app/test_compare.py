@@ -251,3 +251,24 @@ def test_what_is_in_quarantine_is_shown_there_and_not_missing(account: MailAccou
 
 def bodies_fetched(mailbox: SandboxMailbox) -> int:
     return sum(log.received.count(b"BODY[]") for log in mailbox.rawlogs())
+
+
+def test_two_letters_that_say_different_things_are_not_doubled_however_alike_their_headers_are(
+    account: MailAccount, anna: SandboxMailbox
+) -> None:
+    """Whoever knows the headers of a letter can write another under them, spelled a bit differently."""
+    when = datetime.now(UTC)
+    first = letter(subject="Hello", text="We take your offer", message_id="the-same@x.test", when=when)
+    other = letter(subject="Hello", text="We decline", message_id="the-same@x.test", when=when)
+    anna.append(first)
+    anna.append(other.replace(b"Subject: Hello", b"Subject: =?utf-8?q?Hello?="))
+    sync_account(account.pk)
+    with imap_of(anna) as session:
+        session.select()
+        session.store("1", "+FLAGS", r"(\Deleted)")
+        session.expunge()
+    sync_account(account.pk)
+    (report,), _ = audit(account.address, "--repair")
+    assert figures(report) == (1, 1, 0, 0)
+    assert "We decline" in Message.objects.get(gone_since=None).body_text
+    assert "We take your offer" in Message.objects.exclude(gone_since=None).get().body_text
