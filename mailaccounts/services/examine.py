@@ -23,7 +23,7 @@ from mailaccounts.services.quarantine import Troublesome
 from mailaccounts.services.store import Batch, Found, store_batch, stored_bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from mailaccounts.models import Folder
@@ -83,12 +83,19 @@ class Examination:
             # Judged like the others: what lies at a UID may be another message by now.
             letters = [*self._headers(joining), *letters]
             wanted |= self._matched(letters)
+        if self.moves == "last_uid":
+            here = {each.headers.message_id for each in letters}
+            self._note_begun(
+                each for each in letters if each.uid in wanted and not here.issuperset(each.headers.ancestors)
+            )
         return self._keep(letters, wanted=wanted, uids=examined)
 
     def again(self, uids: Sequence[int]) -> None:
         """Gives messages that were quarantined another chance; what makes no trouble any more is let go."""
         letters = self._headers(uids)
-        self._keep(letters, wanted=self._matched(letters), uids=())
+        wanted = self._matched(letters)
+        self._note_begun(each for each in letters if each.uid in wanted)
+        self._keep(letters, wanted=wanted, uids=())
         self._store([], at=None, examined=0)
         quarantine.clear(self.folder, set(uids) - {each.uid for each in self.trouble}, held=self.work.held)
 
@@ -178,6 +185,15 @@ class Examination:
             ask = [each for each in others if any(hash(key) in met for key in each.keys)]
             wanted.update(each.uid for each in ask)
         return sorted(set(here) - {each.uid for each in letters})
+
+    def _note_begun(self, letters: Iterable[Found]) -> None:
+        """Notes those of ``letters`` whose conversation isn't stored: what came before them was left alone, by an
+        earlier sync perhaps. All their keys are stored with them, so a conversation is looked for once."""
+        answers = list(letters)
+        if answers:
+            stored = conversations.stored_keys(self.work.account.pk, (key for each in answers for key in each.keys))
+            begun = (each for each in answers if stored.keys().isdisjoint(each.keys))
+            self.work.begun.update(key for each in begun for key in each.keys)
 
     def _stand_by(self, letters: Sequence[Found]) -> None:
         for each in letters:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mailaccounts.models import Folder
     from mailaccounts.services.work import Work
 
+LOOKED_BACK = frozenset({FolderRole.INBOX, FolderRole.SENT, FolderRole.ALL})
 SLICE_SECONDS = 15.0  # of history, before a look at what has arrived meanwhile
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class Round:
         finished = self._join() and finished
         if finished:
             self._try_again()
+            finished = self._join()
+        if finished:
             self._leave_labels()
         return finished
 
@@ -104,16 +107,29 @@ class Round:
         return True
 
     def _look_back(self) -> None:
-        """Knows again what earlier syncs left alone in INBOX and among mail sent: the conversations may have their
-        contact in what is left of history."""
+        """Knows again what earlier syncs left alone in INBOX and among mail sent, or at Gmail all mail: the
+        conversations may have their contact in what is left of history, or in what has arrived."""
         for info in self.infos:
             row = self.rows[info.name]
-            if info.role in {FolderRole.INBOX, FolderRole.SENT} and row.history_done and not self._is_behind(info):
+            if info.role in LOOKED_BACK and row.examined and not self._is_behind(info):
                 self._visit(info, Visit.look_back)
+
+    def _find_beginnings(self) -> None:
+        """Knows what earlier syncs left alone of conversations that have a contact since."""
+        if self.work.begun:
+            self._look_back()
+            taken, _ = self.work.bystanders.take(self.work.begun)
+            self.work.begun.clear()
+            rows = {row.pk: row for row in self.rows.values()}
+            for folder_id, uids in taken.items():
+                joining = self.work.joining.setdefault(folder_id, set())
+                joining.update(uids)
+                folders.note_joined(rows[folder_id], left=joining, held=self.work.held)
 
     def _join(self) -> bool:
         """Stores what was left alone in folders read before, and belongs to conversations with contacts after all;
         False when the time was spent first."""
+        self._find_beginnings()
         infos = {self.rows[info.name].pk: info for info in self.infos}
         joined = True
         while self.work.joining:

@@ -21,7 +21,8 @@ class Work:
     """Counts into ``report`` and ends at ``deadline`` (of time.monotonic).
 
     ``joining`` are messages of other folders than the open one that belong to a conversation with a contact after all:
-    UIDs by folder; of those in the folders ``elsewhere`` the store was not told yet. ``looked_back`` are the folders
+    UIDs by folder; of those in the folders ``elsewhere`` the store was not told yet. ``begun`` are the keys of
+    conversations whose beginning an earlier sync may have left alone. ``looked_back`` are the folders
     whose history this sync has gone on with. ``given_up`` messages in a row ended the connection; ``try_once_more``
     when the next attempt is at something else. ``careful`` once a connection has ended over what was asked for:
     nothing is asked ahead of its turn any more. ``quarantine_due`` unless no message that made trouble is to be tried
@@ -38,6 +39,7 @@ class Work:
     bystanders: Bystanders = field(default_factory=Bystanders)
     joining: dict[int, set[int]] = field(default_factory=dict)
     elsewhere: set[int] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
     looked_back: set[int] = field(default_factory=set)
     given_up: int = 0
     try_once_more: bool = False

@@ -16,7 +16,7 @@ from mailaccounts.services.quarantine import release
 from mailaccounts.services.repair import repair_account
 from mailaccounts.services.sync import sync_account
 from tests.integration.mailboxes import imap_of, recreate, stored_ids
-from tests.letters import letter
+from tests.letters import COLLEAGUE, letter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,3 +193,27 @@ def test_a_strangers_message_that_comes_in_after_all_is_not_stored(
     assert (report.stored, report.bodies_fetched) == (0, 0)
     assert quarantined() == []
     assert stored_ids(account) == []
+
+
+def test_a_contacts_letter_that_comes_in_late_brings_the_answers_to_it_along(
+    account: MailAccount, mailbox: SandboxMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox.append(letter(message_id="asked@x"))
+    mailbox.append(letter(COLLEAGUE, message_id="inside@x", answers=["asked@x"]))
+    mailbox.append(letter(COLLEAGUE, message_id="sent@x", answers=["inside@x"]), "Sent")
+    mailbox.append(letter(COLLEAGUE, message_id="another@x"))
+
+    def fails(raw: bytes, **options: object) -> headers.Headers:
+        if b"<asked@x>" in raw and b"<inside@x>" not in raw:
+            raise RecursionError
+        return headers.parse_headers(raw, **options)  # type: ignore[arg-type]  # as it was called
+
+    with monkeypatch.context() as broken:
+        broken.setattr(letters, "parse_headers", fails)
+        sync_account(account.pk)
+    assert stored_ids(account) == []
+    assert quarantined() == [(1, Fault.UNREADABLE, 1)]
+    try_again()
+    assert sync_account(account.pk).error is None
+    assert stored_ids(account) == ["asked@x", "inside@x", "sent@x"]
+    assert quarantined() == []

@@ -181,3 +181,25 @@ def test_a_server_that_breaks_off_over_too_many_headers_is_asked_for_fewer_when_
             break
     assert report.finished and report.error is None
     assert stored_ids(account) == ["first@x", "last@x"]
+
+
+@pytest.mark.parametrize("it_was", ["history", "news"])
+def test_what_an_earlier_sync_left_alone_is_stored_once_a_contact_joins_the_conversation(
+    account: MailAccount, mailbox: SandboxMailbox, contact: Contact, it_was: str
+) -> None:
+    """A stranger asked, and days later the owner's answer goes to a contact as well."""
+    if it_was == "news":
+        sync_account(account.pk)
+    mailbox.append(letter(STRANGER, message_id="asked@x"))
+    mailbox.append(letter(STRANGER, message_id="other@x"))
+    assert sync_account(account.pk).finished
+    assert stored_ids(account) == []
+    mailbox.append(letter("me@sandbox.test", CONTACT, message_id="answer@x", answers=["asked@x"]), "Sent")
+    report = sync_account(account.pk)
+    assert report.finished
+    assert stored_ids(account) == ["answer@x", "asked@x"]
+    assert report.bodies_fetched == 2
+    assert not account.folders.exclude(joining="").exists()
+    mailbox.append(letter(CONTACT, message_id="thanks@x", answers=["asked@x", "answer@x"]))
+    assert sync_account(account.pk).examined == 1
+    assert not any(" 1:2 " in command for command in mailbox.rawlogs()[-1].commands), "it is looked for once"
