@@ -24,6 +24,7 @@ from mailaccounts.errors import (
     LeaseLost,
     MailAccountsError,
     PasswordRejected,
+    SendingNotAllowed,
     TooManyAttempts,
     UnsafeArgument,
 )
@@ -89,7 +90,7 @@ def test_the_first_sync_is_queued(anna: SandboxMailbox) -> None:
 def test_an_account_that_only_reads_has_no_smtp_server(anna: SandboxMailbox) -> None:
     account = connected(anna, smtp=None)
     assert account.smtp is None
-    with pytest.raises(InvalidInput):
+    with pytest.raises(SendingNotAllowed):
         open_smtp(account)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
-from mailaccounts.errors import InvalidInput, NetworkError, ScopeMissing, WrongIdentity
+from mailaccounts.errors import NetworkError, ScopeMissing, SendingNotAllowed, WrongIdentity
 from mailaccounts.models import AuditAction, AuditEntry, Credential, Folder, Grant, MailAccount
 from mailaccounts.services import consent
 from mailaccounts.services.login import open_imap, open_smtp
@@ -49,7 +49,7 @@ def test_an_account_that_only_reads_has_no_server_and_no_leave_to_send(reader: M
     assert "SMTP.Send" not in Grant.objects.get().scopes
     with open_imap(reader):
         pass
-    with pytest.raises(InvalidInput):
+    with pytest.raises(SendingNotAllowed):
         open_smtp(reader)
 
 

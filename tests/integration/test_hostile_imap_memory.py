@@ -199,8 +199,8 @@ def test_a_hostile_server_costs_bounded_memory(
 def assert_bounded(authority: Authority, script: Callable[[Peer], None], action: str, expected: str) -> None:
     with HostileServer(script, context=authority.context()) as server:
         command = [sys.executable, str(CLIENT), str(server.port), str(authority.ca_file), action]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     told = json.loads(done.stdout)
     assert told["code"] == expected
     assert told["extra_megabytes"] < EXTRA_MEGABYTES
-    assert told["seconds"] < 30
+    assert told["seconds"] < 120  # and not the ten minutes that a session may take
