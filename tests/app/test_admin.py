@@ -92,6 +92,7 @@ def test_the_queue_is_closed_to_staff_with_every_permission(staff: Client, model
 
 
 def test_contacts_are_managed_in_the_admin(staff: Client) -> None:
-    data = {"name": "Maria", "email": "Maria@customer.test", "company": ""}
+    rows = {"addresses-TOTAL_FORMS": 1, "addresses-INITIAL_FORMS": 0, "addresses-0-address": "Maria@customer.test"}
+    data = {"name": "Maria", "company": "", **rows}
     assert staff.post("/admin/crm/contact/add/", data).status_code == 302
     assert "maria@customer.test" in staff.get("/admin/crm/contact/").content.decode()

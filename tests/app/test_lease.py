@@ -36,15 +36,6 @@ def test_an_account_let_go_can_be_claimed_again() -> None:
     assert lease.claim(account) is not None
 
 
-def test_whoever_is_interrupted_in_the_middle_of_a_query_still_lets_go() -> None:
-    account = make_account()
-    first = lease.claim(account)
-    assert first is not None
-    connection.connection.pgconn.send_query(b"SELECT 1")  # nobody waits for the answer
-    assert lease.release(first)
-    assert lease.claim(account) is not None
-
-
 def test_the_lease_of_a_silent_worker_runs_out_and_the_account_is_due_at_once() -> None:
     account = make_account(next_sync_at=None)
     assert lease.claim(account) is not None

@@ -13,7 +13,9 @@ from django.db import connection
 
 from crm.models import TimelineEntry
 from mailaccounts.models import MailAccount, MessageUid
+from mailaccounts.services import lease
 from mailaccounts.services.sync import sync_account
+from tests.app.builders import make_account
 from tests.crm.builders import make_contact
 from tests.crm_process import ROOT, environment, wait_until
 from tests.letters import CONTACT, STRANGER, letter, new_id
@@ -193,3 +195,12 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
     lease.release(other[0])
     assert sync_account(account.pk).error is None
     assert_complete(account, truth)
+
+
+def test_whoever_is_interrupted_in_the_middle_of_a_query_still_lets_go() -> None:
+    account = make_account()
+    first = lease.claim(account)
+    assert first is not None
+    connection.connection.pgconn.send_query(b"SELECT 1")  # nobody waits for the answer
+    assert lease.release(first)
+    assert lease.claim(account) is not None
