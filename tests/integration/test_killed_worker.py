@@ -197,6 +197,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
     assert_complete(account, truth)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_whoever_is_interrupted_in_the_middle_of_a_query_still_lets_go() -> None:
     account = make_account()
     first = lease.claim(account)
