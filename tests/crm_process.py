@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -15,7 +16,7 @@ import pytest
 from django.db import connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Self
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +50,20 @@ def wait_until(condition: Callable[[], object], *, what: str) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"not within {PATIENCE} seconds: {what}")
         time.sleep(0.1)
+
+
+@contextmanager
+def killed(script: str, *arguments: str, env: dict[str, str]) -> Iterator[None]:
+    """For the block a process that runs ``script`` stands still, which says "frozen" then; afterwards it is killed."""
+    process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT, env=env, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"frozen\n"
+        yield
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
 
 
 class Cluster:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,8 +15,8 @@ from mailaccounts.models import Credential, CredentialState, MailAccount, Migrat
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.services import consent, rollback
 from mailaccounts.services.sync import sync_account
+from tests import crm_process
 from tests.crm.builders import make_contact
-from tests.crm_process import ROOT
 from tests.letters import CONTACT, letter, new_id
 from tests.moving import moved
 from tests.sandbox_crm import leave_for_consent, process_environment
@@ -91,20 +88,15 @@ def post(mailbox: SandboxMailbox, account: MailAccount) -> Post:
 @contextmanager
 def killed(act: str, post: Post, account: MailAccount, *stop_at: object, params: object = None) -> Iterator[None]:
     """For the block the process stands still at that point; then it is killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", FREEZE, *map(str, stop_at), act, str(account.pk), json.dumps(params)],
-        cwd=ROOT,
+    with crm_process.killed(
+        FREEZE,
+        *map(str, stop_at),
+        act,
+        str(account.pk),
+        json.dumps(params),
         env=process_environment(post.mailbox.sandbox),
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline() == b"frozen\n"
+    ):
         yield
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
 
 
 def consent_of(account: MailAccount, mailbox: SandboxMailbox) -> dict[str, str]:

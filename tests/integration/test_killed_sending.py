@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,7 +10,8 @@ import pytest
 from mailaccounts import tasks
 from mailaccounts.models import Filing, MailAccount, OutgoingState
 from mailaccounts.services import outbox
-from tests.crm_process import ROOT, wait_until
+from tests import crm_process
+from tests.crm_process import wait_until
 from tests.outgoing import queued, time_passes, work_off
 from tests.sandbox_crm import process_environment
 
@@ -51,20 +49,8 @@ IMAP = "mailaccounts.mail.imap:ImapSession"
 @contextmanager
 def killed(world: Sandbox, message: Outgoing, *stop_at: str) -> Iterator[None]:
     """For the block the worker stands still at that point; then it is killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", FREEZE, *stop_at, str(message.pk)],
-        cwd=ROOT,
-        env=process_environment(world),
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline() == b"frozen\n"
+    with crm_process.killed(FREEZE, *stop_at, str(message.pk), env=process_environment(world)):
         yield
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
 
 
 @pytest.fixture
