@@ -88,7 +88,7 @@ def edit_company(request: HttpRequest, pk: int) -> HttpResponse:
 def inbox(request: HttpRequest) -> HttpResponse:
     """The stored mail of the user's accounts, newest first."""
     found = (
-        mailbox.messages_for(request.user)
+        mailbox.own_messages(request.user)
         .select_related("account")
         .prefetch_related("participants")
         .defer("body_text", "body_html")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.mail import send_mail
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from mailaccounts.conf import settings
@@ -31,6 +32,11 @@ class Hooks:
     def can_manage(self, user: Any, account: MailAccount) -> bool:
         """Whether ``user`` may change, switch or disconnect the account."""
         return bool(account.owner_id == user.pk)
+
+    def shares_with(self, user: Any) -> Q:
+        """The accounts, as a condition on MailAccount, whose owners' sharing reaches ``user``: what of their mail this
+        shows is for each owner to say (``MailAccount.visibility``). Nobody's, unless the host says so."""
+        return Q(pk__in=())
 
     def notify_owner(self, account: MailAccount, *, subject: str, text: str) -> None:
         """Tells the account's owner that it needs them: by mail, if they have an address.

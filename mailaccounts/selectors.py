@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Prefetch
+from django.db.models import Case, Prefetch, Q, Value, When
 from django.db.models.functions import Length
 
+from mailaccounts.hooks import hooks
 from mailaccounts.models import (
     ERASING,
     AuditAction,
@@ -18,10 +20,23 @@ from mailaccounts.models import (
     Participant,
     Quarantined,
     Recipient,
+    Shown,
+    Thread,
+    Visibility,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.models import QuerySet
+
+
+class Access(IntEnum):
+    """How much of a message somebody may see."""
+
+    SUBJECT = 1
+    READ = 2
+    OWN = 3
 
 
 def accounts_for(user: Any) -> QuerySet[MailAccount]:
@@ -31,9 +46,49 @@ def accounts_for(user: Any) -> QuerySet[MailAccount]:
     return MailAccount.objects.filter(owner=user)
 
 
+def own_messages(user: Any) -> QuerySet[Message]:
+    """The stored messages of the user's own accounts, but for those on their way out."""
+    return Message.objects.filter(account__in=_own(user))
+
+
+def threads_for(user: Any) -> QuerySet[Thread]:
+    """The conversations in the user's own accounts, but for those on their way out."""
+    return Thread.objects.filter(account__in=_own(user))
+
+
 def messages_for(user: Any) -> QuerySet[Message]:
-    """The stored messages ``user`` may read: those of the accounts they may see, but for those on their way out."""
-    return Message.objects.filter(account__in=accounts_for(user).exclude(status_code=ERASING))
+    """The stored messages ``user`` may know of, with who takes part and the subject: their own, and what others share.
+    Of what they say, only ``readable_by`` tells."""
+    return _shared(user, Visibility.SUBJECT, Visibility.EVERYTHING)
+
+
+def readable_by(user: Any) -> QuerySet[Message]:
+    """The stored messages ``user`` may read, with what is attached: their own, and what others share as a whole."""
+    return _shared(user, Visibility.EVERYTHING)
+
+
+def access_to(messages: Iterable[Message], user: Any) -> dict[int, Access]:
+    """What ``user`` may see of each of ``messages``, by key; one they may not know of is left out. One query."""
+    found = messages_for(user).filter(pk__in=[message.pk for message in messages])
+    access = Case(
+        When(account__in=_own(user), then=Value(Access.OWN)),
+        When(pk__in=readable_by(user), then=Value(Access.READ)),
+        default=Value(Access.SUBJECT),
+    )
+    return {pk: Access(level) for pk, level in found.annotate(access=access).values_list("pk", "access")}
+
+
+def _own(user: Any) -> QuerySet[MailAccount]:
+    return accounts_for(user).exclude(status_code=ERASING)
+
+
+def _shared(user: Any, *visibilities: Visibility) -> QuerySet[Message]:
+    """The user's own messages, those of accounts shared with them that show as much, and those revealed to them."""
+    if not user.is_authenticated:
+        return Message.objects.none()
+    shared = MailAccount.objects.filter(hooks().shares_with(user)).exclude(status_code=ERASING)
+    shows = Q(account__in=shared.filter(visibility__in=visibilities)) & ~Q(shown=Shown.HIDDEN)
+    return Message.objects.filter(Q(account__in=_own(user)) | shows | Q(account__in=shared, shown=Shown.REVEALED))
 
 
 def receipts_for(user: Any) -> QuerySet[AuditEntry]:

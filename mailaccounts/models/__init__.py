@@ -1,13 +1,13 @@
 """The models remember. Writes go through services, reads through selectors."""
 
 from mailaccounts import lookups as _lookups  # noqa: F401 - registers them
-from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, MailAccount
+from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, MailAccount, Visibility
 from mailaccounts.models.audit import AuditAction, AuditEntry
 from mailaccounts.models.client import ClientProof, OAuthClient
 from mailaccounts.models.credential import Credential, CredentialState
 from mailaccounts.models.folder import Folder
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
-from mailaccounts.models.message import Attachment, Message, MessageUid, Participant, Role, Thread, ThreadKey
+from mailaccounts.models.message import Attachment, Message, MessageUid, Participant, Role, Shown, Thread, ThreadKey
 from mailaccounts.models.migration import MigrationRun, MigrationStep
 from mailaccounts.models.outgoing import Enclosed, Filing, Outgoing, OutgoingState, Recipient
 from mailaccounts.models.quarantine import Fault, Quarantined
@@ -44,7 +44,9 @@ __all__ = [
     "Recipient",
     "Role",
     "SealedText",
+    "Shown",
     "TenantAccess",
     "Thread",
     "ThreadKey",
+    "Visibility",
 ]

@@ -21,6 +21,14 @@ class AccountStatus(models.TextChoices):
     DISCONNECTED = "disconnected", _("Disconnected")
 
 
+class Visibility(models.TextChoices):
+    """What those with whom the host shares mailboxes may see of an account's mail. Its owner sees everything."""
+
+    OWNER = "owner", _("Only me")
+    SUBJECT = "subject", _("Subject and participants")
+    EVERYTHING = "everything", _("Everything")
+
+
 NEEDS_SOMEBODY = (AccountStatus.NEEDS_OWNER, AccountStatus.NEEDS_ADMIN)
 ERASING = "erasing"  # status_code of a disconnected account whose mail is on its way out, and then itself
 
@@ -52,6 +60,7 @@ class MailAccount(models.Model):
     takes_tokens = models.BooleanField(default=False, editable=False)
     exchanged_by = models.CharField(max_length=40, blank=True, editable=False)
 
+    visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.OWNER)
     since = models.DateField(null=True, blank=True, help_text=_("Mail older than this is left alone."))
 
     status = models.CharField(max_length=12, choices=AccountStatus, default=AccountStatus.NEW)
@@ -83,6 +92,9 @@ class MailAccount(models.Model):
             models.UniqueConstraint("owner", Lower("address"), name="mailaccount_once_per_owner"),
             models.CheckConstraint(
                 condition=models.Q(status__in=AccountStatus.values), name="mailaccount_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(visibility__in=Visibility.values), name="mailaccount_visibility_known"
             ),
             models.CheckConstraint(
                 condition=models.Q(imap_security__in=list(Security)) & models.Q(smtp_security__in=list(Security)),

@@ -38,6 +38,14 @@ class ThreadKey(models.Model):
         return self.message_id
 
 
+class Shown(models.TextChoices):
+    """What a mailbox's owner decided about one message: whether others see more or less of it than of the rest."""
+
+    AS_ACCOUNT = "", _("As the mailbox")
+    HIDDEN = "hidden", _("Only to me")
+    REVEALED = "revealed", _("Everything")
+
+
 class Message(models.Model):
     """One message of one account, however many folders hold it.
 
@@ -71,12 +79,14 @@ class Message(models.Model):
     provider_id = models.CharField(max_length=255, blank=True)
     provider_thread = models.CharField(max_length=255, blank=True)
     references = models.TextField(blank=True)
+    shown = models.CharField(max_length=8, choices=Shown, default=Shown.AS_ACCOUNT, blank=True)
 
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         constraints = [
             models.UniqueConstraint("account", "fingerprint", name="message_once_per_account"),
+            models.CheckConstraint(condition=models.Q(shown__in=Shown.values), name="message_shown_known"),
         ]
         indexes = [
             models.Index(fields=["account", "message_id"], name="message_by_message_id"),
