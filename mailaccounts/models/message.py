@@ -52,6 +52,7 @@ class Message(models.Model):
     ``fingerprint`` is the SHA-256 of its identifying headers: the same message in another folder, or after a
     UIDVALIDITY change, has the same one. ``message_id`` is without angle brackets, "" when the message has none.
     ``references`` are the Message-IDs it refers to, oldest first and separated by spaces: an answer goes on with them.
+    ``topic`` is what its subject is about, as ``rules.topics`` tells it.
     ``body_html`` is clean already (mail.sanitize). ``announced`` turns true when ``message_stored`` has been sent.
 
     ``provider_id`` and ``provider_thread`` are the provider's own names for the message and its conversation, where it
@@ -79,6 +80,7 @@ class Message(models.Model):
     provider_id = models.CharField(max_length=255, blank=True)
     provider_thread = models.CharField(max_length=255, blank=True)
     references = models.TextField(blank=True)
+    topic = models.CharField(max_length=104, blank=True)
     shown = models.CharField(max_length=8, choices=Shown, default=Shown.AS_ACCOUNT, blank=True)
 
     class Meta:
@@ -91,6 +93,7 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["account", "message_id"], name="message_by_message_id"),
             models.Index(fields=["account", "-received_at"], name="message_newest_first"),
+            models.Index(fields=["account", "topic"], condition=~models.Q(topic=""), name="message_by_topic"),
             models.Index(fields=["account"], condition=models.Q(announced=False), name="message_unannounced"),
             models.Index(fields=["gone_since"], condition=models.Q(gone_since__isnull=False), name="message_gone"),
         ]

@@ -19,6 +19,17 @@ class Letter:
     addresses: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ties:
+    """What ties letters together besides their keys: to each other, and to stored threads. By their UIDs."""
+
+    letters: dict[int, set[int]] = field(default_factory=dict)
+    threads: dict[int, set[int]] = field(default_factory=dict)
+
+
+NONE = Ties()
+
+
 @dataclass(slots=True, kw_only=True)
 class Group:
     """Letters of one conversation, with all their keys and the stored threads that these keys lead to."""
@@ -44,8 +55,8 @@ def matched(letters: Sequence[Letter], *, known: Collection[str], stored: Mappin
     return found
 
 
-def group_letters(letters: Sequence[Letter], *, stored: Mapping[str, int]) -> list[Group]:
-    """Puts letters that share a key, directly or through others, into one group.
+def group_letters(letters: Sequence[Letter], *, stored: Mapping[str, int], ties: Ties = NONE) -> list[Group]:
+    """Puts letters that share a key, directly or through others, into one group; and those with ``ties``.
 
     ``stored`` maps keys of stored conversations to their thread; keys of one thread count as shared.
     """
@@ -61,10 +72,15 @@ def group_letters(letters: Sequence[Letter], *, stored: Mapping[str, int]) -> li
             parents[root(key)] = root(letter.uid)
             if key in stored:
                 parents[root(("thread", stored[key]))] = root(letter.uid)
+        for other in ties.letters.get(letter.uid, ()):
+            parents[root(other)] = root(letter.uid)
+        for thread in ties.threads.get(letter.uid, ()):
+            parents[root(("thread", thread))] = root(letter.uid)
     groups: dict[object, Group] = {}
     for letter in letters:
         group = groups.setdefault(root(letter.uid), Group())
         group.uids.append(letter.uid)
         group.keys.update(dict.fromkeys(letter.keys))
         group.threads.update(stored[key] for key in letter.keys if key in stored)
+        group.threads.update(ties.threads.get(letter.uid, ()))
     return list(groups.values())

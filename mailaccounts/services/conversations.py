@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Case, OuterRef, Subquery, Value, When
 
 from mailaccounts.models import Message, Participant, Role, Thread, ThreadKey
-from mailaccounts.rules.threads import Letter, group_letters
+from mailaccounts.rules.threads import Letter, Ties, group_letters
 from mailaccounts.services.bulk import bulk
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def correspondents(message_ids: Iterable[int]) -> dict[int, set[tuple[str, str]]
     return found
 
 
-def assign(account_id: int, letters: Sequence[Letter], *, subjects: Mapping[int, str]) -> dict[int, int]:
+def assign(account_id: int, letters: Sequence[Letter], *, subjects: Mapping[int, str], ties: Ties) -> dict[int, int]:
     """The thread of each letter by UID, created or merged as needed. Call it while holding the account's row: the
     number of queries doesn't depend on the number of letters."""
     stored = stored_keys(account_id, (key for letter in letters for key in letter.keys))
-    groups = group_letters(letters, stored=stored)
+    groups = group_letters(letters, stored=stored, ties=ties)
     fresh = [group for group in groups if not group.threads]
     created = bulk().reserve(Thread, len(fresh))
     bulk().insert(

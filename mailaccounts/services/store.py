@@ -18,7 +18,7 @@ from mailaccounts.mail.uids import uid_set
 from mailaccounts.models import Attachment, Folder, Message, MessageUid, Participant
 from mailaccounts.rules import flags, labels
 from mailaccounts.rules.threads import Letter, provider_key
-from mailaccounts.services import conversations
+from mailaccounts.services import conversations, topics
 from mailaccounts.services.bulk import bulk
 from mailaccounts.services.lease import Lease, renew
 from mailaccounts.services.quarantine import Troublesome, put
@@ -166,19 +166,22 @@ def _create(account_id: int, fresh: Sequence[Found]) -> dict[str, int]:
     """New messages with all that hangs on them; their ids by fingerprint. The account's row is locked, so nobody else
     adds any."""
     subjects = {found.uid: found.headers.subject for found in fresh}
-    threads = conversations.assign(account_id, [found.letter for found in fresh], subjects=subjects)
+    threads = conversations.assign(
+        account_id, [found.letter for found in fresh], subjects=subjects, ties=topics.ties(account_id, fresh)
+    )
     ids = bulk().reserve(Message, len(fresh))
     bulk().insert(
         Message,
         (
             *("id", "account_id", "thread_id", "fingerprint", "message_id", "subject", "sent_at", "received_at"),
-            *("size", "provider_id", "provider_thread", "references", *BODY),
+            *("size", "provider_id", "provider_thread", "references", "topic", *BODY),
         ),
         [
             (
                 *(key, account_id, threads[found.uid], found.headers.fingerprint, found.headers.message_id),
                 *(found.headers.subject, found.headers.sent_at, found.received_at, found.size),
                 *(found.provided.id, found.provided.thread, " ".join(found.headers.ancestors)),
+                topics.topic(found.headers),
                 *_body(found.content),
             )
             for key, found in zip(ids, fresh, strict=True)

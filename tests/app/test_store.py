@@ -55,7 +55,7 @@ def held(folder: Folder) -> lease.Lease:
 
 def found(uid: int, message_id: str = "", *, answers: str = "", content: Content | None = CONTENT) -> Found:
     raw = (
-        f"From: Maria <maria@customer.test>\r\nTo: me@us.test, you@us.test\r\nSubject: Letter {uid}\r\n"
+        f"From: Maria <maria@customer.test>\r\nTo: me@us.test, you@us.test\r\nSubject: Letter number {uid}\r\n"
         f"Message-ID: <{message_id or f'm{uid}@x.test'}>\r\n" + (f"In-Reply-To: <{answers}>\r\n" if answers else "")
     )
     return Found(uid=uid, size=10, received_at=WHEN, headers=parse_headers(raw.encode()), content=content)
@@ -133,7 +133,7 @@ def test_a_conversation_grows_and_knows_when_it_last_did(held: lease.Lease, fold
     thread = Thread.objects.get()
     assert thread.messages.count() == 2
     assert thread.last_message_at == WHEN
-    assert thread.subject == "Letter 2"
+    assert thread.subject == "Letter number 2"
 
 
 def test_without_the_lease_nothing_is_written(held: lease.Lease, folder: Folder) -> None:
