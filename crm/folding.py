@@ -51,6 +51,20 @@ def spellings(folded: str) -> set[str]:
     return {folded, local + at + ".".join(_unicode_label(label) for label in domain.split("."))}
 
 
+def written(pattern: str, *, column: str) -> Q:
+    """The addresses in a ``column`` in lower case that fold to what ``pattern`` does; for ``@domain`` those at this
+    domain, and at the ones below it."""
+    found = Q()
+    for each in spellings(fold_address(pattern)):
+        local, _, domain = each.rpartition("@")
+        if local:
+            tagged = Q(**{f"{column}__startswith": f"{local}+", f"{column}__endswith": f"@{domain}"})
+            found |= Q(**{column: each}) | tagged
+        else:
+            found |= Q(**{f"{column}__endswith": f"@{domain}"}) | Q(**{f"{column}__endswith": f".{domain}"})
+    return found
+
+
 def folded_column(name: str) -> Combinable:
     """The address in a column of somebody else's, without case and plus tag: it is one of its ``spellings`` then."""
     address, plus, at = Lower(name), StrIndex(F(name), Value("+")), StrIndex(F(name), Value("@"))

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from crm.directory import known
+from crm.folding import written
 from crm.sign_in import providers
 from crm.sign_in.again import ask_again
 from mailaccounts.hooks import Hooks
@@ -35,6 +36,9 @@ class CrmHooks(Hooks):
 
     def known_addresses(self, account: MailAccount, addresses: Collection[str]) -> set[str]:
         return set(known(addresses))
+
+    def written(self, pattern: str, *, column: str = "address") -> Q:
+        return written(pattern, column=column)
 
     def shares_with(self, user: Any) -> Q:
         """Everybody who works with this CRM is a colleague."""

@@ -29,6 +29,14 @@ class Hooks:
         """
         return set()
 
+    def written(self, pattern: str, *, column: str = "address") -> Q:
+        """The addresses, as a condition on a ``column`` in lower case, that are the one ``pattern``, however it is
+        written there; or, for ``@domain``, those at this domain and at the ones below it."""
+        pattern = pattern.strip().lower()
+        if pattern.startswith("@"):
+            return Q(**{f"{column}__endswith": pattern}) | Q(**{f"{column}__endswith": f".{pattern[1:]}"})
+        return Q(**{column: pattern})
+
     def can_manage(self, user: Any, account: MailAccount) -> bool:
         """Whether ``user`` may change, switch or disconnect the account."""
         return bool(account.owner_id == user.pk)

@@ -23,6 +23,7 @@ class Job(StrEnum):
     SEND = "mailaccounts.tasks.send"
     MOVE = "mailaccounts.tasks.move"
     ERASE = "mailaccounts.tasks.erase"
+    FORGET = "mailaccounts.tasks.forget"
     COMPARE = "mailaccounts.tasks.compare"
     NOTIFY = "mailaccounts.tasks.notify"
     DEPART = "mailaccounts.tasks.depart"

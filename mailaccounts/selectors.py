@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, Prefetch, Q, Value, When
-from django.db.models.functions import Length
+from django.db.models.functions import Length, Lower
 
 from mailaccounts.hooks import hooks
 from mailaccounts.models import (
@@ -109,9 +111,10 @@ def quarantined_of(account: MailAccount) -> QuerySet[Quarantined]:
 
 
 def messages_about(address: str) -> QuerySet[Message]:
-    """All that is stored because of a person, in whatever account: messages they take part in, and the rest of those
-    conversations; without what they say. For operators (``export_mail``), never for a page."""
-    theirs = Participant.objects.filter(address=address.strip().lower())
+    """All that is stored because of a person, in whatever account: messages they take part in, however their address
+    is written there, and the rest of those conversations; without what they say. For operators (``export_mail``),
+    never for a page."""
+    theirs = Participant.objects.filter(hooks().written(address))
     return (
         Message.objects.filter(thread__in=theirs.values("message__thread"))
         .select_related("account")
@@ -126,9 +129,16 @@ def outgoing_to(address: str) -> QuerySet[Outgoing]:
     Each of ``enclosed`` has its ``size``, and not its bytes."""
     files = Enclosed.objects.defer("content").annotate(size=Length("content"))
     return (
-        Outgoing.objects.filter(pk__in=Recipient.objects.filter(address__iexact=address.strip()).values("outgoing"))
+        written_to([address])
         .select_related("account")
         .prefetch_related("recipients", Prefetch("enclosed", files))
         .defer("raw", "body_text", "body_html")
         .order_by("created_at", "pk")
     )
+
+
+def written_to(patterns: Iterable[str]) -> QuerySet[Outgoing]:
+    """What was written here to any of ``patterns``, addresses or ``@domain``."""
+    whom = (hooks().written(each, column="lower") for each in patterns)
+    theirs = Recipient.objects.annotate(lower=Lower("address")).filter(reduce(or_, whom, Q(pk__in=())))
+    return Outgoing.objects.filter(pk__in=theirs.values("outgoing"))

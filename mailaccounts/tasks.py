@@ -5,7 +5,16 @@ Nothing leaves a task but None: what django-q2 stores of a failure is the except
 
 from __future__ import annotations
 
-from mailaccounts.services import campaign_work, canary, invitations, outgoing_due, resume, sample, secret_expiry
+from mailaccounts.services import (
+    campaign_work,
+    canary,
+    forgetting,
+    invitations,
+    outgoing_due,
+    resume,
+    sample,
+    secret_expiry,
+)
 from mailaccounts.services.credentials import destroy_retired
 from mailaccounts.services.deliver import go_on_with
 from mailaccounts.services.departures import disconnect_departed
@@ -37,6 +46,7 @@ def tick() -> None:
         destroy_retired,
         give_back_due,
         canary.enqueue_due,
+        forgetting.enqueue_due,
         sweep,
     ):
         safely(work)
@@ -88,6 +98,11 @@ def send(outgoing_id: int) -> None:
 def erase(account_id: int) -> None:
     """Erases a disconnected account, and queues it again when there was more than one job's time allows."""
     safely(lambda: _erase(account_id))
+
+
+def forget(erasing_id: int) -> None:
+    """Erases mail of people that nobody knows any more, and queues the rest when it took longer than a job may."""
+    safely(lambda: forgetting.go_on(erasing_id))
 
 
 def notify(account_id: int) -> None:

@@ -5,17 +5,20 @@ from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, 
 from mailaccounts.models.audit import AuditAction, AuditEntry
 from mailaccounts.models.client import ClientProof, OAuthClient
 from mailaccounts.models.credential import Credential, CredentialState
+from mailaccounts.models.erasing import Erasing, Why
 from mailaccounts.models.folder import Folder
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
+from mailaccounts.models.late import LateSearch
 from mailaccounts.models.message import Attachment, Message, MessageUid, Participant, Role, Shown, Thread, ThreadKey
 from mailaccounts.models.migration import MigrationRun, MigrationStep
-from mailaccounts.models.outgoing import Enclosed, Filing, Outgoing, OutgoingState, Recipient
+from mailaccounts.models.outgoing import IN_THE_POST, Enclosed, Filing, Outgoing, OutgoingState, Recipient
 from mailaccounts.models.quarantine import Fault, Quarantined
 from mailaccounts.models.sealed import SealedText
 from mailaccounts.models.tenant import TenantAccess
 
 __all__ = [
     "ERASING",
+    "IN_THE_POST",
     "NEEDS_SOMEBODY",
     "AccountStatus",
     "Attachment",
@@ -26,11 +29,13 @@ __all__ = [
     "Credential",
     "CredentialState",
     "Enclosed",
+    "Erasing",
     "Fault",
     "Filing",
     "Folder",
     "Grant",
     "GrantStatus",
+    "LateSearch",
     "MailAccount",
     "Message",
     "MessageUid",
@@ -49,4 +54,5 @@ __all__ = [
     "Thread",
     "ThreadKey",
     "Visibility",
+    "Why",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
@@ -43,6 +44,9 @@ class MailAccount(models.Model):
     ``watcher`` has a connection that tells what arrives, or is about to, so that polling may be rare. At
     ``compared_at`` server and store were compared: that many messages were missing, and stored twice.
 
+    Where mail of the past ``looks_back`` for people who become known, all were looked for up to the LateSearch whose
+    number is ``looked_for``.
+
     A worker owns the account while ``lease_owner`` is its token and ``lease_until`` lies ahead. ``notice_due`` while
     its owner has yet to be told what the status wants of them.
     """
@@ -62,6 +66,11 @@ class MailAccount(models.Model):
 
     visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.OWNER)
     since = models.DateField(null=True, blank=True, help_text=_("Mail older than this is left alone."))
+    keep_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Mail older than this is erased.")
+    )
+    looks_back = models.BooleanField(default=True)
+    looked_for = models.PositiveBigIntegerField(default=0, editable=False)
 
     status = models.CharField(max_length=12, choices=AccountStatus, default=AccountStatus.NEW)
     status_code = models.CharField(max_length=40, blank=True)

@@ -141,7 +141,7 @@ class Participant(models.Model):
     message = models.ForeignKey(Message, models.CASCADE, related_name="participants")
     role = models.CharField(max_length=8, choices=Role)
     position = models.PositiveSmallIntegerField()
-    address = models.CharField(max_length=320)
+    address = models.CharField(max_length=320, db_index=True)  # for what it begins with as well, see Hooks.written
     name = models.CharField(max_length=255, blank=True)
 
     class Meta:
@@ -150,7 +150,6 @@ class Participant(models.Model):
             models.UniqueConstraint("message", "role", "position", name="participant_once"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="participant_role_known"),
         ]
-        indexes = [models.Index(fields=["address"], name="participant_by_address")]
 
     def __str__(self) -> str:
         return self.address

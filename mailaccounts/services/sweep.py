@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count
 from django.utils import timezone
 
 from mailaccounts.conf import settings
-from mailaccounts.models import AccountStatus, MailAccount, Message, Thread
-from mailaccounts.services.lease import FREE
+from mailaccounts.models import AccountStatus, Message
+from mailaccounts.services import removal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 ACCOUNTS = 100  # in one run
-MESSAGES = 500  # of one account in one run
 CLEAN_SYNCS = 2  # in a row before anything is deleted
 CONFIRMATIONS = 20  # clean syncs in a row before more than half of an account's mail is
 FEW = 20  # messages that are never too many
@@ -45,19 +44,14 @@ def sweep() -> int:
 def _sweep(account_id: int, gone: int, cutoff: datetime) -> int:
     with transaction.atomic():
         # A sync under way may just have found one of them elsewhere, and goes first.
-        account = MailAccount.objects.filter(FREE, pk=account_id).select_for_update(of=("self",)).first()
+        account = removal.lock(account_id)
         if account is None:
             return 0
         stored = Message.objects.filter(account=account).count()
         if gone > FEW and gone * 2 > stored and account.clean_syncs < CONFIRMATIONS:
             logger.warning("account %d: %d of %d messages are gone; not deleted yet", account_id, gone, stored)
             return 0
-        due = _gone_before(cutoff).filter(account=account).order_by("gone_since")
-        batch = list(due.values_list("pk", "thread")[:MESSAGES])
-        Message.objects.filter(pk__in=[pk for pk, _ in batch]).only("pk").delete()
-        threads = Thread.objects.filter(pk__in={thread for _, thread in batch})
-        threads.exclude(Exists(Message.objects.filter(thread=OuterRef("pk")))).delete()
-        return len(batch)
+        return removal.remove(_gone_before(cutoff).filter(account=account).order_by("gone_since"))
 
 
 def _gone_before(cutoff: datetime) -> QuerySet[Message]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.conf import settings
 from mailaccounts.models import MailAccount, Message, Thread
-from mailaccounts.services import lease, sweep
+from mailaccounts.services import lease, removal, sweep
 from tests.app.builders import make_account, make_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ def test_a_sync_that_is_under_way_goes_first(account: MailAccount) -> None:
 
 
 def test_so_many_at_once(account: MailAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "MESSAGES", 2)
+    monkeypatch.setattr(removal, "MESSAGES", 2)
     for _ in range(5):
         gone(account)
     assert [sweep.sweep() for _ in range(4)] == [2, 2, 1, 0]

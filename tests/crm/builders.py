@@ -38,12 +38,13 @@ def store_message(
     fingerprint: str = "",
     when: datetime | None = None,
     announce: bool = True,
+    thread: Thread | None = None,
     **columns: Any,
 ) -> Message:
     """A message as the sync stores it, and, unless told otherwise, the signal that follows."""
     message = Message.objects.create(
         account=account,
-        thread=Thread.objects.create(account=account, subject=subject),
+        thread=thread or Thread.objects.create(account=account, subject=subject),
         fingerprint=fingerprint or secrets.token_hex(32),
         message_id=f"{secrets.token_hex(8)}@test",
         subject=subject,

@@ -1,0 +1,111 @@
+"""Erases mail in the background because of whom it is with: batch by batch, and whoever comes next goes on wherever it
+stopped."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from mailaccounts import selectors
+from mailaccounts.conf import settings
+from mailaccounts.models import IN_THE_POST, AuditAction, Erasing, MailAccount, Message, Why
+from mailaccounts.queue import Job, enqueue
+from mailaccounts.services import audit, justified, removal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+FREE = Q(done_at=None) & (Q(worked_until=None) | Q(worked_until__lt=Now()))
+
+
+def begin(patterns: Collection[str], *, why: Why, asked_by: Any, owner: Any = None) -> Erasing:
+    """Queues the erasing of conversations with ``patterns`` that nobody known justifies any more, or of all mail with
+    a PERSON; in the mailboxes of ``owner``, or in all. Call it in the transaction that makes it superfluous."""
+    erasing = Erasing.objects.create(why=why, patterns=sorted(patterns), asked_by=asked_by, owner=owner)
+    enqueue(Job.FORGET, erasing.pk)
+    return erasing
+
+
+def go_on(erasing_id: int, *, seconds: float | None = None) -> bool:
+    """Erases as much as ``seconds`` allow (a sync's time, unless told); whether that was all.
+
+    An account that a worker has just now is left for the next tick. Does nothing when another worker is at it.
+    """
+    budget = settings.sync_budget if seconds is None else seconds
+    lease = Now() + timedelta(seconds=budget + settings.lease_seconds)
+    if not Erasing.objects.filter(FREE, pk=erasing_id).update(worked_until=lease):
+        return Erasing.objects.filter(pk=erasing_id).exclude(done_at=None).exists()
+    erasing = Erasing.objects.select_related("asked_by").get(pk=erasing_id)
+    try:
+        complete = _erase(erasing, until=time.monotonic() + budget)
+        if erasing.why == Why.PERSON:
+            selectors.written_to(erasing.patterns).exclude(state__in=IN_THE_POST).only("pk").delete()
+        if complete:
+            _conclude(erasing)
+    finally:
+        Erasing.objects.filter(pk=erasing_id).update(worked_until=None)
+    return complete
+
+
+def enqueue_due() -> int:
+    """Queues what is to be erased and nobody is at; how many erasings that are."""
+    due = list(Erasing.objects.filter(FREE).values_list("pk", flat=True))
+    for erasing_id in due:
+        enqueue(Job.FORGET, erasing_id)
+    return len(due)
+
+
+def _erase(erasing: Erasing, *, until: float) -> bool:
+    """False when some of it has to wait."""
+    complete = True
+    scope = Q(owner=erasing.owner_id) if erasing.owner_id else None
+    threads = justified.candidates(erasing.patterns, accounts=scope)
+    erasing.total, erasing.done = sum(map(len, threads.values())), 0
+    erasing.save(update_fields=["total", "done"])
+    for account, batch in justified.batches(threads):
+        left = True
+        while left:
+            if time.monotonic() > until:
+                return False
+            with transaction.atomic():
+                if removal.lock(account.pk) is None:
+                    complete = False
+                    break
+                count = removal.remove(_superfluous(erasing, account, batch))
+                left = count == removal.MESSAGES
+                _note(erasing, account, messages=count, threads=0 if left else len(batch))
+    return complete
+
+
+def _note(erasing: Erasing, account: MailAccount, *, messages: int, threads: int) -> None:
+    before = erasing.erased.get(str(account.pk), 0)
+    if messages:
+        erasing.erased[str(account.pk)] = before + messages
+    erasing.messages += messages
+    erasing.done += threads
+    erasing.save(update_fields=["erased", "messages", "done"])
+
+
+def _superfluous(erasing: Erasing, account: MailAccount, threads: Collection[int]) -> QuerySet[Message]:
+    if erasing.why == Why.PERSON:
+        theirs = justified.taking_part(erasing.patterns).filter(message__thread__in=threads)
+        return Message.objects.filter(pk__in=theirs.values("message"))
+    return Message.objects.filter(thread__in=justified.unjustified(account, threads))
+
+
+def _conclude(erasing: Erasing) -> None:
+    """The owners may read what became of their mail; whom it was with, nobody may any more."""
+    with transaction.atomic():
+        for account in MailAccount.objects.filter(pk__in=erasing.erased):
+            messages = erasing.erased[str(account.pk)]
+            audit.note(AuditAction.ERASED, account, actor=erasing.asked_by, why=erasing.why, messages=messages)
+        erasing.done_at, erasing.patterns = timezone.now(), []
+        erasing.save(update_fields=["done_at", "patterns"])

@@ -1,0 +1,33 @@
+"""Takes messages out of the store, whatever the reason, with what would be left of their conversations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Exists, OuterRef
+
+from mailaccounts.models import MailAccount, Message, Thread
+from mailaccounts.services import conversations
+from mailaccounts.services.lease import FREE
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+MESSAGES = 500  # in one transaction, with all that hangs on them, the host's rows included
+
+
+def lock(account_id: int) -> MailAccount | None:
+    """The account, locked until the transaction ends; None while a worker has it: what a sync has just found counts on
+    what is stored."""
+    return MailAccount.objects.filter(FREE, pk=account_id).select_for_update(of=("self",)).first()
+
+
+def remove(which: QuerySet[Message]) -> int:
+    """Deletes the first ``MESSAGES`` of these messages; how many that were. Call it with their account locked."""
+    batch = list(which.values_list("pk", "thread")[:MESSAGES])
+    Message.objects.filter(pk__in=[pk for pk, _ in batch]).only("pk").delete()  # and no body is read for it
+    threads = {thread for _, thread in batch}
+    left = Exists(Message.objects.filter(thread=OuterRef("pk")))
+    Thread.objects.filter(~left, pk__in=threads).delete()
+    conversations.touch(threads)
+    return len(batch)

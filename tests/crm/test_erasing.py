@@ -1,0 +1,160 @@
+"""What nobody known justifies any more: it is counted, and erased in the background."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from crm.models import TimelineEntry
+from mailaccounts.models import AuditEntry, Erasing, Message, Thread, Why
+from mailaccounts.services import forgetting, justified, removal
+from mailaccounts.services.justified import Unjustified
+from tests.app.builders import make_account, make_outgoing, make_user
+from tests.crm.builders import make_company, make_contact, store_message
+
+if TYPE_CHECKING:
+    from mailaccounts.models import MailAccount
+
+pytestmark = pytest.mark.django_db
+
+MARIA = "maria@c.test"
+
+
+@pytest.fixture
+def account() -> MailAccount:
+    return make_account(address="me@us.test")
+
+
+def test_mail_with_somebody_who_was_removed_is_counted_and_erased(account: MailAccount) -> None:
+    maria, thomas = make_contact(MARIA), make_contact("thomas@c.test")
+    store_message(account, sender=MARIA, to=account.address)
+    kept = store_message(account, sender="thomas@c.test", to=account.address)
+    maria.delete()
+    assert justified.count([MARIA]) == Unjustified(messages=1, conversations=1)
+    erasing = forgetting.begin([MARIA], why=Why.REMOVED, asked_by=account.owner)
+    assert forgetting.go_on(erasing.pk)
+    assert list(Message.objects.all()) == [kept]
+    assert Thread.objects.count() == 1
+    assert TimelineEntry.objects.filter(contact=thomas).count() == 1
+
+
+def test_a_conversation_that_another_contact_takes_part_in_is_justified_as_a_whole(account: MailAccount) -> None:
+    maria = make_contact(MARIA)
+    make_contact("thomas@c.test")
+    asked = store_message(account, sender=MARIA, to=account.address)
+    store_message(account, sender=account.address, to="thomas@c.test", thread=asked.thread)
+    maria.delete()
+    assert justified.count([MARIA]) == Unjustified()
+
+
+def test_whose_address_a_company_has_is_still_known(account: MailAccount) -> None:
+    maria = make_contact(MARIA)
+    make_company("c.test")
+    store_message(account, sender=MARIA, to=account.address)
+    maria.delete()
+    assert justified.count([MARIA]) == Unjustified()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "written"),
+    [
+        ("Maria@Bücher.test", "maria+news@xn--bcher-kva.test"),
+        ("maria@xn--bcher-kva.test", "maria+a@bücher.test"),
+        ("@bücher.example", "sales@eu.xn--bcher-kva.example"),
+        ("a_b@c.test", "a_b+x@c.test"),
+    ],
+)
+def test_an_address_is_found_however_it_is_written(account: MailAccount, pattern: str, written: str) -> None:
+    store_message(account, sender=written, to=account.address)
+    for other in ("mario@xn--bcher-kva.test", "maria@xxn--bcher-kva.test", "axb@c.test", "maria@bücher.test.evil"):
+        store_message(account, sender=other, to=account.address)
+    assert justified.count([pattern]).messages == 1
+
+
+def test_a_count_that_takes_too_long_says_so(account: MailAccount) -> None:
+    store_message(account, sender=MARIA, to=account.address)
+    assert justified.count([MARIA], seconds=-1) == Unjustified(complete=False)
+
+
+def test_counting_asks_the_host_once_for_many_conversations(
+    account: MailAccount, django_assert_num_queries: Any
+) -> None:
+    for _ in range(20):
+        store_message(account, sender=MARIA, to=account.address)
+    with django_assert_num_queries(5):
+        assert justified.count([MARIA]).messages == 20
+
+
+def test_in_the_mailboxes_of_one_owner_nobody_elses_mail_is_erased(account: MailAccount) -> None:
+    other = store_message(make_account(), sender=MARIA, to="you@us.test")
+    store_message(account, sender=MARIA, to=account.address)
+    erasing = forgetting.begin([MARIA], why=Why.BLOCKED, asked_by=account.owner, owner=account.owner)
+    assert forgetting.go_on(erasing.pk)
+    assert list(Message.objects.all()) == [other]
+
+
+def test_an_account_that_a_worker_has_waits_for_the_next_tick(account: MailAccount) -> None:
+    store_message(account, sender=MARIA, to=account.address)
+    erasing = forgetting.begin([MARIA], why=Why.REMOVED, asked_by=None)
+    account.lease_owner, account.lease_until = "somebody", timezone.now() + timedelta(minutes=1)
+    account.save()
+    assert not forgetting.go_on(erasing.pk)
+    assert Message.objects.count() == 1
+    account.lease_owner = ""
+    account.save()
+    assert forgetting.enqueue_due() == 1
+    assert forgetting.go_on(erasing.pk)
+    assert not Message.objects.exists()
+
+
+def test_what_takes_longer_than_a_job_may_goes_on_with_the_next(
+    account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "MESSAGES", 2)
+    thread = store_message(account, sender=MARIA, to=account.address).thread
+    for _ in range(4):
+        store_message(account, sender=MARIA, to=account.address, thread=thread)
+    erasing = forgetting.begin([MARIA], why=Why.REMOVED, asked_by=None)
+    assert not forgetting.go_on(erasing.pk, seconds=-1)
+    assert Message.objects.count() == 5
+    assert forgetting.go_on(erasing.pk)
+    erasing.refresh_from_db()
+    assert (erasing.messages, erasing.done, erasing.total) == (5, 1, 1)
+    assert not Thread.objects.exists()
+
+
+def test_one_worker_at_a_time_erases(account: MailAccount) -> None:
+    store_message(account, sender=MARIA, to=account.address)
+    erasing = forgetting.begin([MARIA], why=Why.REMOVED, asked_by=None)
+    Erasing.objects.update(worked_until=Now() + timedelta(minutes=1))
+    assert not forgetting.go_on(erasing.pk)
+    assert Message.objects.exists()
+
+
+def test_once_it_is_over_owners_can_read_what_became_of_their_mail_and_nobody_whom_it_was_with(
+    account: MailAccount,
+) -> None:
+    boss = make_user()
+    store_message(account, sender=MARIA, to=account.address)
+    erasing = forgetting.begin([MARIA], why=Why.BARRED, asked_by=boss)
+    assert forgetting.go_on(erasing.pk)
+    entry = AuditEntry.objects.get(account=account.pk)
+    assert (entry.action, entry.actor, entry.owner) == ("erased", boss, account.owner)
+    assert entry.facts == {"why": "barred", "messages": 1}
+    erasing.refresh_from_db()
+    assert (erasing.patterns, erasing.done_at is not None) == ([], True)
+
+
+def test_of_a_person_everything_goes_even_what_was_written_to_them(account: MailAccount) -> None:
+    make_contact("thomas@c.test")
+    message = store_message(account, sender=MARIA, to=account.address)
+    other = store_message(account, sender="thomas@c.test", to=account.address, thread=message.thread)
+    make_outgoing(account).recipients.create(role="to", position=0, address="Maria@C.test")
+    erasing = forgetting.begin([MARIA], why=Why.PERSON, asked_by=None)
+    assert forgetting.go_on(erasing.pk)
+    assert list(Message.objects.all()) == [other]
+    assert not account.outgoing.exists()
