@@ -16,6 +16,7 @@ from mailaccounts.models import (
     AuditAction,
     AuditEntry,
     Enclosed,
+    Erasing,
     MailAccount,
     Message,
     Outgoing,
@@ -103,6 +104,11 @@ def receipts_for(user: Any) -> QuerySet[AuditEntry]:
 def receipts() -> QuerySet[AuditEntry]:
     """What disconnecting left behind: an entry for each time, without those that tell what came of it later."""
     return AuditEntry.objects.filter(action=AuditAction.DISCONNECTED).exclude(facts__has_key="receipt")
+
+
+def erasings_of(user: Any) -> QuerySet[Erasing]:
+    """What ``user`` asked to have erased because of whom it is with."""
+    return Erasing.objects.filter(asked_by=user) if user.is_authenticated else Erasing.objects.none()
 
 
 def quarantined_of(account: MailAccount) -> QuerySet[Quarantined]:

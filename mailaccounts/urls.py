@@ -10,6 +10,7 @@ from mailaccounts.views import (
     connect,
     depth,
     disconnect,
+    erasing,
     invitation,
     migrate,
     oauth,
@@ -54,8 +55,13 @@ pages: list[URLPattern | URLResolver] = [
     path("receipts/<uuid:pk>/json/", disconnect.receipt_json, name="receipt_json"),
 ]
 
+mail: list[URLPattern | URLResolver] = [
+    path("erasing/<int:pk>/", erasing.erasing, name="erasing"),
+]
+
 urlpatterns = [
     path("settings/email-accounts/", include(pages)),
+    path("mail/", include(mail)),
     # One callback per provider: answers can't be mixed up between them (RFC 9700 §4.4).
     path("oauth/<slug:provider>/callback/", oauth.callback, name="callback"),
     path("oauth/<slug:provider>/admin-consent/", tenants.answered, name="admin_consent"),
