@@ -3,6 +3,7 @@
 from mailaccounts import lookups as _lookups  # noqa: F401 - registers them
 from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, MailAccount, Visibility
 from mailaccounts.models.audit import AuditAction, AuditEntry
+from mailaccounts.models.blocked import Blocked
 from mailaccounts.models.client import ClientProof, OAuthClient
 from mailaccounts.models.credential import Credential, CredentialState
 from mailaccounts.models.erasing import Erasing, Why
@@ -24,6 +25,7 @@ __all__ = [
     "Attachment",
     "AuditAction",
     "AuditEntry",
+    "Blocked",
     "ClientProof",
     "ConsentAttempt",
     "Credential",

@@ -24,13 +24,12 @@ from mailaccounts.errors import (
     MailAccountsError,
     PermissionMissing,
 )
-from mailaccounts.hooks import hooks
 from mailaccounts.mail.headers import parse_headers
 from mailaccounts.mail.imap_fetch import BATCH
 from mailaccounts.models import AccountStatus, MailAccount, Message, MessageUid, Quarantined
 from mailaccounts.rules.labels import is_left_out
 from mailaccounts.rules.threads import Letter, matched, provider_key
-from mailaccounts.services import conversations, folders, lease, login, quarantine
+from mailaccounts.services import acquaintances, conversations, folders, lease, login, quarantine
 from mailaccounts.services.bodies import isolated
 
 if TYPE_CHECKING:
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     Progress = Callable[[str], None]
 
 logger = logging.getLogger(__name__)
-
-ADDRESSES = 10_000  # in one question to the host
 
 
 @dataclass(slots=True, kw_only=True)
@@ -192,14 +189,12 @@ class Survey:
             Letter(uid=each.uid, keys=each.keys, addresses=frozenset(each.addresses & known)) for each in letters
         ]
 
-    def _whom_the_host_knows(self, letters: Sequence[Letter]) -> set[str]:
+    def _whom_the_host_knows(self, letters: Sequence[Letter]) -> frozenset[str]:
         """Also of those who take part in the stored threads of ``letters``, which may be at the server no more."""
         keys = conversations.stored_keys(self.account.pk, (key for each in letters for key in each.keys))
         people = conversations.people(keys.values())
-        addresses = list(set().union(*(each.addresses for each in letters), *people.values()))
-        known: set[str] = set()
-        for start in range(0, len(addresses), ADDRESSES):
-            known |= hooks().known_addresses(self.account, set(addresses[start : start + ADDRESSES]))
+        addresses = set().union(*(each.addresses for each in letters), *people.values())
+        known = acquaintances.ask(self.account, addresses).known
         self.known |= known
         self.threads |= {
             key: thread for key, thread in keys.items() if not people.get(thread, set()).isdisjoint(known)

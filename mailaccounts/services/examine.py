@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from django.db import DataError, IntegrityError
 from django.utils import timezone
 
-from mailaccounts.hooks import hooks
 from mailaccounts.models import Fault
 from mailaccounts.rules.progress import Pace
 from mailaccounts.rules.threads import matched
-from mailaccounts.services import conversations, quarantine
+from mailaccounts.services import acquaintances, conversations, quarantine
 from mailaccounts.services.announce import announce
 from mailaccounts.services.bodies import Bodies, portions
 from mailaccounts.services.letters import Letters
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ADDRESSES = 10_000  # in one question to the host; databases have a limit on the values of a query
 REFUSALS = 20  # messages of one folder that may be left out before the fault must be ours
 UNSTORABLE = (DataError, IntegrityError, ValueError, OverflowError)  # what a database says to values it can't hold
 
@@ -159,16 +157,9 @@ class Examination:
         keys = conversations.stored_keys(self.work.account.pk, (key for each in letters for key in each.keys))
         people = conversations.people(keys.values())
         addresses = set().union(*(each.headers.addresses for each in letters), *people.values())
-        known = self._known(list(addresses))
+        known = acquaintances.ask(self.work.account, addresses).known
         stored = {key: thread for key, thread in keys.items() if not people.get(thread, set()).isdisjoint(known)}
         return matched([each.letter for each in letters], known=known, stored=stored)
-
-    def _known(self, addresses: Sequence[str]) -> set[str]:
-        """Whom the host knows: one question, or a few for addresses in such numbers as only an attack has."""
-        known: set[str] = set()
-        for start in range(0, len(addresses), ADDRESSES):
-            known |= hooks().known_addresses(self.work.account, set(addresses[start : start + ADDRESSES]))
-        return known
 
     def _joining(self, letters: Sequence[Found], wanted: set[int]) -> list[int]:
         """The messages of this folder that were left alone before, and belong to the conversations of the ``wanted``.
