@@ -10,6 +10,7 @@ from mailaccounts.models.erasing import Erasing, Why
 from mailaccounts.models.folder import Folder
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
 from mailaccounts.models.late import LateSearch
+from mailaccounts.models.look import Look
 from mailaccounts.models.message import Attachment, Message, MessageUid, Participant, Role, Shown, Thread, ThreadKey
 from mailaccounts.models.migration import MigrationRun, MigrationStep
 from mailaccounts.models.outgoing import IN_THE_POST, Enclosed, Filing, Outgoing, OutgoingState, Recipient
@@ -38,6 +39,7 @@ __all__ = [
     "Grant",
     "GrantStatus",
     "LateSearch",
+    "Look",
     "MailAccount",
     "Message",
     "MessageUid",
