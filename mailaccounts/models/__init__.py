@@ -11,7 +11,17 @@ from mailaccounts.models.folder import Folder
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
 from mailaccounts.models.late import LateSearch
 from mailaccounts.models.look import Look
-from mailaccounts.models.message import Attachment, Message, MessageUid, Participant, Role, Shown, Thread, ThreadKey
+from mailaccounts.models.message import (
+    Attachment,
+    Message,
+    MessageUid,
+    Participant,
+    Role,
+    Shown,
+    Thread,
+    ThreadFolder,
+    ThreadKey,
+)
 from mailaccounts.models.migration import MigrationRun, MigrationStep
 from mailaccounts.models.outgoing import IN_THE_POST, Enclosed, Filing, Outgoing, OutgoingState, Recipient
 from mailaccounts.models.quarantine import Fault, Quarantined
@@ -56,6 +66,7 @@ __all__ = [
     "Shown",
     "TenantAccess",
     "Thread",
+    "ThreadFolder",
     "ThreadKey",
     "Visibility",
     "Why",

@@ -40,9 +40,10 @@ class MailAccount(models.Model):
     ``takes_tokens`` when the IMAP server offered sign-in with OAuth at the last login, ``exchanged_by`` is the preset
     that the domain's mail goes to, "" when that isn't known.
 
-    ``last_mail_at`` is when a sync last found something new. Until ``watched_until`` the watcher whose token is
-    ``watcher`` has a connection that tells what arrives, or is about to, so that polling may be rare. At
-    ``compared_at`` server and store were compared: that many messages were missing, and stored twice.
+    ``revision`` grows with each change of what is stored of its mail: whoever shows that mail knows by it whether
+    there is anything new. ``last_mail_at`` is when a sync last found something new. Until ``watched_until`` the
+    watcher whose token is ``watcher`` has a connection that tells what arrives, or is about to, so that polling may be
+    rare. At ``compared_at`` server and store were compared: that many messages were missing, and stored twice.
 
     Where mail of the past ``looks_back`` for people who become known, all were looked for up to the LateSearch whose
     number is ``looked_for``.
@@ -80,6 +81,7 @@ class MailAccount(models.Model):
     next_sync_at = models.DateTimeField(null=True, blank=True)
     last_sync_at = models.DateTimeField(null=True, blank=True)
     last_mail_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revision = models.PositiveBigIntegerField(default=0, editable=False)
     watcher = models.CharField(max_length=32, blank=True, editable=False)
     watched_until = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -7,18 +7,53 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Thread(models.Model):
-    """A conversation within one account."""
+    """A conversation within one account.
 
-    account = models.ForeignKey("mailaccounts.MailAccount", models.CASCADE, related_name="threads")
+    What a list shows of it is kept beside it (services.summaries), of those messages that weren't expunged: their
+    number ``length``, how many of them are ``unread``, whether one is ``flagged`` or has attachments, and when the
+    newest came, None when nothing is left.
+    """
+
+    account = models.ForeignKey("mailaccounts.MailAccount", models.CASCADE, related_name="threads", db_index=False)
     subject = models.TextField(blank=True)
     last_message_at = models.DateTimeField(null=True, blank=True)
+    length = models.PositiveIntegerField(default=0)
+    unread = models.PositiveIntegerField(default=0)
+    flagged = models.BooleanField(default=False)
+    has_attachments = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("thread")
         verbose_name_plural = _("threads")
+        indexes = [
+            models.Index(fields=["account", "-last_message_at", "-id"], name="thread_newest"),
+            *(
+                models.Index(fields=["account", "-last_message_at", "-id"], condition=condition, name=f"thread_{name}")
+                for name, condition in (
+                    ("unread", models.Q(unread__gt=0)),
+                    ("flagged", models.Q(flagged=True)),
+                    ("attachments", models.Q(has_attachments=True)),
+                )
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.subject
+
+
+class ThreadFolder(models.Model):
+    """That a conversation has messages in a folder; at Gmail, with the label that the folder stands for.
+    ``last_message_at`` is the conversation's."""
+
+    thread = models.ForeignKey(Thread, models.CASCADE, related_name="folders")
+    folder = models.ForeignKey("mailaccounts.Folder", models.CASCADE, related_name="+", db_index=False)
+    last_message_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["folder", "-last_message_at", "-thread"], name="threadfolder_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.thread_id} {self.folder_id}"
 
 
 class ThreadKey(models.Model):
@@ -52,7 +87,8 @@ class Message(models.Model):
     ``fingerprint`` is the SHA-256 of its identifying headers: the same message in another folder, or after a
     UIDVALIDITY change, has the same one. ``message_id`` is without angle brackets, "" when the message has none.
     ``references`` are the Message-IDs it refers to, oldest first and separated by spaces: an answer goes on with them.
-    ``topic`` is what its subject is about, as ``rules.topics`` tells it.
+    ``topic`` is what its subject is about, as ``rules.topics`` tells it. ``people`` are the names and addresses of who
+    takes part, for the search.
     ``body_html`` is clean already (mail.sanitize). ``announced`` turns true when ``message_stored`` has been sent.
 
     ``provider_id`` and ``provider_thread`` are the provider's own names for the message and its conversation, where it
@@ -63,7 +99,7 @@ class Message(models.Model):
     """
 
     account = models.ForeignKey("mailaccounts.MailAccount", models.CASCADE, related_name="messages")
-    thread = models.ForeignKey(Thread, models.CASCADE, related_name="messages")
+    thread = models.ForeignKey(Thread, models.CASCADE, related_name="messages", db_index=False)
     fingerprint = models.CharField(max_length=64)
     message_id = models.CharField(max_length=255, blank=True)
     subject = models.TextField(blank=True)
@@ -81,6 +117,7 @@ class Message(models.Model):
     provider_thread = models.CharField(max_length=255, blank=True)
     references = models.TextField(blank=True)
     topic = models.CharField(max_length=104, blank=True)
+    people = models.TextField(blank=True)
     shown = models.CharField(max_length=8, choices=Shown, default=Shown.AS_ACCOUNT, blank=True)
 
     class Meta:
@@ -93,6 +130,7 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["account", "message_id"], name="message_by_message_id"),
             models.Index(fields=["account", "-received_at"], name="message_newest_first"),
+            models.Index(fields=["thread", "-received_at"], name="message_of_thread"),
             models.Index(fields=["account", "topic"], condition=~models.Q(topic=""), name="message_by_topic"),
             models.Index(fields=["account"], condition=models.Q(announced=False), name="message_unannounced"),
             models.Index(fields=["gone_since"], condition=models.Q(gone_since__isnull=False), name="message_gone"),
@@ -107,6 +145,7 @@ class MessageUid(models.Model):
 
     ``flags`` as ``rules.flags.text`` writes them, ``seen`` when \\Seen is one of them (RFC 9051 §2.3.2). ``labels`` as
     ``rules.labels.text`` writes them: at Gmail, where one folder has all mail, its owner sees them as folders.
+    ``moving_to`` is the folder it is about to be moved to, where its owner sees it already.
     """
 
     folder = models.ForeignKey("mailaccounts.Folder", models.CASCADE, related_name="uids")
@@ -116,6 +155,7 @@ class MessageUid(models.Model):
     flags = models.TextField(blank=True)
     seen = models.BooleanField(default=False)
     labels = models.TextField(blank=True)
+    moving_to = models.ForeignKey("mailaccounts.Folder", models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:
         constraints = [

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 MOST = 100  # of one message
 LONGEST = 100  # characters of one; longer ones say nothing to anybody
 SEEN = "\\seen"
+FLAGGED = "\\flagged"
 RECENT = "\\recent"  # of the session that saw the message first, and not of the message
 
 
@@ -21,3 +22,8 @@ def text(flags: Iterable[str]) -> str:
 
 def is_seen(flags: Iterable[str]) -> bool:
     return any(flag.lower() == SEEN for flag in flags)
+
+
+def is_flagged(text: str) -> bool:
+    """Whether a message whose flags are ``text`` is marked as important."""
+    return FLAGGED in text.lower().split(" ")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, OuterRef, Subquery, Value, When
+from django.db.models import Case, Value, When
 
 from mailaccounts.models import Message, Participant, Role, Thread, ThreadKey
 from mailaccounts.rules.threads import Letter, Ties, group_letters
 from mailaccounts.services.bulk import bulk
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def stored_keys(account_id: int, keys: Iterable[str]) -> dict[str, int]:
@@ -71,9 +71,3 @@ def _merge(replaced: Mapping[int, int]) -> None:
     for model in (Message, ThreadKey):
         model.objects.filter(thread_id__in=replaced).update(thread_id=keeper)
     Thread.objects.filter(pk__in=replaced).delete()
-
-
-def touch(thread_ids: Collection[int]) -> None:
-    """Brings ``last_message_at`` up to date."""
-    newest = Message.objects.filter(thread=OuterRef("pk")).order_by("-received_at").values("received_at")[:1]
-    Thread.objects.filter(pk__in=thread_ids).update(last_message_at=Subquery(newest))

@@ -13,7 +13,7 @@ from mailaccounts.mail.types import FolderRole
 from mailaccounts.mail.uids import uid_set
 from mailaccounts.models import Folder, MailAccount, MessageUid
 from mailaccounts.rules.sync_plan import FolderCursor, Restart, plan
-from mailaccounts.services import places
+from mailaccounts.services import places, summaries
 from mailaccounts.services.lease import Lease, renew
 
 if TYPE_CHECKING:
@@ -229,6 +229,7 @@ def begin_anew(account_id: int) -> None:
     under way on the old one loses its lease. What is stored stays, and is recognised by fingerprint."""
     MailAccount.objects.filter(pk=account_id).update(lease_owner="", lease_until=None, stage="")
     MessageUid.objects.filter(folder__account=account_id).delete()
+    summaries.nowhere(account_id)
     Folder.objects.filter(account=account_id).update(mailbox_id="", **UNREAD)
 
 

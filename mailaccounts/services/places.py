@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from mailaccounts.models import Message, MessageUid
 from mailaccounts.rules import flags, labels
+from mailaccounts.services import summaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ def stored_uids(folder: Folder) -> list[int]:
 
 
 def write_marks(folder: Folder, marks: Mapping[int, Marks]) -> int:
-    """Writes the flags and labels of the messages at these UIDs; how many had others. Two queries for every ``ROWS``
+    """Writes the flags and labels of the messages at these UIDs; how many had others. A few queries for every ``ROWS``
     of them."""
     changed = 0
     for uids in portions(sorted(marks)):
@@ -49,19 +50,20 @@ def write_marks(folder: Folder, marks: Mapping[int, Marks]) -> int:
                 other, update_conflicts=True, unique_fields=["folder", "uidvalidity", "uid"],
                 update_fields=["flags", "seen", "labels"],
             )  # fmt: skip
+            summaries.refresh_of(folder.account_id, [place.message_id for place in other])
         changed += len(other)
     return changed
 
 
 def drop(folder: Folder, uids: Sequence[int]) -> int:
     """Forgets the places at these UIDs, which were expunged; how many there were. A message that lies nowhere any more
-    is marked as gone. Four queries for every ``ROWS`` of them."""
-    return sum(_drop(_now(folder) & Q(uid__in=portion)) for portion in portions(uids))
+    is marked as gone. A few queries for every ``ROWS`` of them."""
+    return sum(_drop(folder, _now(folder) & Q(uid__in=portion)) for portion in portions(uids))
 
 
 def drop_all(folder: Folder, *, since: date | None = None) -> int:
     """Forgets every place in a folder that was deleted or isn't read any more; ``since`` as in ``drop_old``."""
-    return _drop(Q(folder=folder), since=since)
+    return _drop(folder, Q(folder=folder), since=since)
 
 
 def drop_old(folder: Folder, *, since: date | None) -> int:
@@ -69,7 +71,7 @@ def drop_old(folder: Folder, *, since: date | None) -> int:
 
     A message from before ``since`` was not looked for, so that it wasn't found says nothing: it isn't marked as gone.
     """
-    return _drop(Q(folder=folder) & ~_now(folder), since=since)
+    return _drop(folder, Q(folder=folder) & ~_now(folder), since=since)
 
 
 def thin_out(folder: Folder) -> None:
@@ -82,7 +84,7 @@ def thin_out(folder: Folder) -> None:
 def set_aside(folder: Folder) -> None:
     """Keeps the places of a folder whose UIDs begin again under the same UIDVALIDITY apart from those to come."""
     before = MessageUid.objects.filter(folder=folder, uidvalidity=NOWHERE, uid=OuterRef("uid"))
-    _drop(_now(folder) & Q(Exists(before)))
+    _drop(folder, _now(folder) & Q(Exists(before)))
     MessageUid.objects.filter(_now(folder)).update(uidvalidity=NOWHERE)
 
 
@@ -96,7 +98,7 @@ def portions(items: Sequence[Item], size: int = ROWS) -> Iterator[Sequence[Item]
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _drop(which: Q, *, since: date | None = None) -> int:
+def _drop(folder: Folder, which: Q, *, since: date | None = None) -> int:
     places = MessageUid.objects.filter(which)
     messages = list(places.values_list("message_id", flat=True).distinct())
     if not messages:
@@ -108,4 +110,5 @@ def _drop(which: Q, *, since: date | None = None) -> int:
         if since is not None:  # a day later: the server's day of arrival is that of a time zone of its own
             gone = gone.filter(received_at__date__gt=since)
         gone.update(gone_since=timezone.now())
+        summaries.refresh_of(folder.account_id, ids)
     return dropped

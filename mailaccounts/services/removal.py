@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, OuterRef
 
 from mailaccounts.models import MailAccount, Message, Thread
-from mailaccounts.services import conversations
+from mailaccounts.services import summaries
 from mailaccounts.services.lease import FREE
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ def lock(account_id: int) -> MailAccount | None:
 
 def remove(which: QuerySet[Message]) -> int:
     """Deletes the first ``MESSAGES`` of these messages; how many that were. Call it with their account locked."""
-    batch = list(which.values_list("pk", "thread")[:MESSAGES])
-    Message.objects.filter(pk__in=[pk for pk, _ in batch]).only("pk").delete()  # and no body is read for it
-    threads = {thread for _, thread in batch}
+    batch = list(which.values_list("pk", "thread", "account")[:MESSAGES])
+    Message.objects.filter(pk__in=[pk for pk, _, _ in batch]).only("pk").delete()  # and no body is read for it
+    threads = {thread for _, thread, _ in batch}
     left = Exists(Message.objects.filter(thread=OuterRef("pk")))
     Thread.objects.filter(~left, pk__in=threads).delete()
-    conversations.touch(threads)
+    for account_id in {account for _, _, account in batch}:
+        summaries.refresh(account_id, threads)
     return len(batch)

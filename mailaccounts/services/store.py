@@ -18,7 +18,7 @@ from mailaccounts.mail.uids import uid_set
 from mailaccounts.models import Attachment, Folder, Message, MessageUid, Participant
 from mailaccounts.rules import flags, labels
 from mailaccounts.rules.threads import Letter, provider_key
-from mailaccounts.services import conversations, topics
+from mailaccounts.services import conversations, summaries, topics
 from mailaccounts.services.bulk import bulk
 from mailaccounts.services.lease import Lease, renew
 from mailaccounts.services.quarantine import Troublesome, put
@@ -152,6 +152,7 @@ def _store_messages(account_id: int, batch: Batch) -> tuple[dict[str, int], int]
         ],
         unique=("folder_id", "uidvalidity", "uid"),
     )
+    summaries.refresh_of(account_id, ids.values())
     return ids, len(fresh)
 
 
@@ -174,20 +175,19 @@ def _create(account_id: int, fresh: Sequence[Found]) -> dict[str, int]:
         Message,
         (
             *("id", "account_id", "thread_id", "fingerprint", "message_id", "subject", "sent_at", "received_at"),
-            *("size", "provider_id", "provider_thread", "references", "topic", *BODY),
+            *("size", "provider_id", "provider_thread", "references", "topic", "people", *BODY),
         ),
         [
             (
                 *(key, account_id, threads[found.uid], found.headers.fingerprint, found.headers.message_id),
                 *(found.headers.subject, found.headers.sent_at, found.received_at, found.size),
                 *(found.provided.id, found.provided.thread, " ".join(found.headers.ancestors)),
-                topics.topic(found.headers),
+                *(topics.topic(found.headers), _people(found.headers)),
                 *_body(found.content),
             )
             for key, found in zip(ids, fresh, strict=True)
         ],
     )
-    conversations.touch(set(threads.values()))
     bulk().insert(
         Participant,
         ("message_id", "role", "position", "address", "name"),
@@ -222,6 +222,11 @@ def _participants(message_id: int, headers: Headers) -> Iterator[tuple[int, str,
     for party in headers.participants:
         yield message_id, party.role, positions[party.role], party.address, party.name
         positions[party.role] += 1
+
+
+def _people(headers: Headers) -> str:
+    """Who takes part, each once, a line each."""
+    return "\n".join(dict.fromkeys(f"{party.name} {party.address}".strip() for party in headers.participants))
 
 
 def _attach(contents: Mapping[int, Content]) -> None:

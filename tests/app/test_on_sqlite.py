@@ -8,7 +8,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APP = ("sealed_field", "models_constraints", "lookups", "lease", "store", "queue", "watch_claims", "email_backend")
+APP = (
+    "sealed_field",
+    "models_constraints",
+    "lookups",
+    "lease",
+    "store",
+    "summaries",
+    "queue",
+    "watch_claims",
+    "email_backend",
+)
 CRM = ("folding", "known_addresses")
 FILES = [*(f"tests/app/test_{name}.py" for name in APP), *(f"tests/crm/test_{name}.py" for name in CRM)]
 

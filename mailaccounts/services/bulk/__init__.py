@@ -38,6 +38,9 @@ class Bulk(Protocol):
     ) -> None:
         """New rows, or new values for those that have the same ``unique`` columns. No two of ``rows`` may have."""
 
+    def update(self, model: type[Model], columns: Sequence[str], rows: Collection[Row]) -> None:
+        """New values for the rows whose primary key is the first of ``columns``."""
+
 
 BULKS: dict[str, Bulk] = {"postgresql": PostgreSQL(), "sqlite": SQLite()}
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from mailaccounts.services.bulk.statements import listed, named, on_conflict, rest, table
+from mailaccounts.services.bulk.statements import listed, named, on_conflict, quoted, rest, table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from django.db.models import Model
+    from django.db.models import Field, Model
 
 
 class PostgreSQL:
@@ -43,14 +43,30 @@ class PostgreSQL:
         if not rows:
             return
         fields = named(model, columns)
-        # Without its length: a cast to varchar(9) would cut off what an INSERT refuses.
-        types = [str(field.db_type(connection)).partition("(")[0] for field in fields]
         others, values = rest(model, columns)
-        arrays = ", ".join(f"%s::{each}[]" for each in types)
         constants = "".join(", %s" for _ in others)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO {table(model)} ({listed([*fields, *others])})"  # noqa: S608 - names of our own
-                f" SELECT rows.*{constants} FROM unnest({arrays}) AS rows {on_conflict(fields, unique)}",
+                f" SELECT rows.*{constants} FROM unnest({_arrays(fields)}) AS rows {on_conflict(fields, unique)}",
                 [*values, *map(list, zip(*rows, strict=True))],
             )
+
+    def update(self, model: type[Model], columns: Sequence[str], rows: Collection[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        key, *others = fields = named(model, columns)
+        new = ", ".join(f"{quoted(each.column)} = rows.{quoted(each.column)}" for each in others)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE {table(model)} SET {new}"  # noqa: S608 - names of our own
+                f" FROM unnest({_arrays(fields)}) AS rows ({listed(fields)})"
+                f" WHERE {table(model)}.{quoted(key.column)} = rows.{quoted(key.column)}",
+                [*map(list, zip(*rows, strict=True))],
+            )
+
+
+def _arrays(fields: Sequence[Field[Any, Any]]) -> str:
+    """A parameter for each field: the values of its column. Without its length: a cast to varchar(9) would cut off
+    what an INSERT refuses."""
+    return ", ".join(f"%s::{str(each.db_type(connection)).partition('(')[0]}[]" for each in fields)

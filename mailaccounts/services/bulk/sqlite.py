@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models
 
-from mailaccounts.services.bulk.statements import listed, named, on_conflict, rest, table
+from mailaccounts.services.bulk.statements import listed, named, on_conflict, quoted, rest, table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,6 +31,16 @@ class SQLite:
         self, model: type[Model], columns: Sequence[str], rows: Collection[tuple[Any, ...]], *, unique: Sequence[str]
     ) -> None:
         self._insert(model, columns, rows, on_conflict(named(model, columns), unique))
+
+    def update(self, model: type[Model], columns: Sequence[str], rows: Collection[tuple[Any, ...]]) -> None:
+        key, *others = named(model, columns)
+        dates = [place for place, field in enumerate(others) if isinstance(field, models.DateTimeField)]
+        new = ", ".join(f"{quoted(each.column)} = %s" for each in others)
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"UPDATE {table(model)} SET {new} WHERE {quoted(key.column)} = %s",  # noqa: S608 - names of our own
+                [(*_with_dates(row[1:], dates), row[0]) for row in rows],
+            )
 
     def _insert(
         self, model: type[Model], columns: Sequence[str], rows: Collection[tuple[Any, ...]], clause: str = ""
