@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.forms import BaseInlineFormSet
 
+from crm.changes import following
+from crm.contacts import remove_company, remove_contact
 from crm.folding import fold_address, fold_domain
 from crm.models import Company, CompanyDomain, Contact, ContactAddress
 
@@ -54,15 +56,30 @@ class Domains(_Domains):
     extra = 1
 
 
+class Followed:
+    """Mailboxes are told of what is changed here of whom we know."""
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        with following(formset.instance):
+            super().save_formset(request, form, formset, change)  # type: ignore[misc]  # of ModelAdmin
+
+    def delete_model(self, request: HttpRequest, obj: Contact | Company) -> None:
+        remove_contact(obj) if isinstance(obj, Contact) else remove_company(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for each in queryset:
+            self.delete_model(request, each)
+
+
 @admin.register(Company)
-class CompanyAdmin(_CompanyAdmin):
+class CompanyAdmin(Followed, _CompanyAdmin):
     list_display = ("name",)
     search_fields = ("name", "domains__domain")
     inlines = (Domains,)
 
 
 @admin.register(Contact)
-class ContactAdmin(_ContactAdmin):
+class ContactAdmin(Followed, _ContactAdmin):
     list_display = ("name", "email", "company", "created_at")
     list_select_related = ("company",)
     search_fields = ("name", "addresses__address", "company__name")

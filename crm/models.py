@@ -70,6 +70,9 @@ class CompanyDomain(models.Model):
     company = models.ForeignKey(Company, models.CASCADE, related_name="domains")
     domain = models.CharField(max_length=253, validators=[DomainNameValidator()])
     folded = FoldedField(max_length=LONGEST_FOLDED, unique=True, of="domain", fold=fold_domain)
+    late_search = models.ForeignKey(
+        "mailaccounts.DirectoryChange", models.SET_NULL, null=True, editable=False, related_name="+"
+    )
 
     class Meta:
         verbose_name = _("domain")
@@ -119,6 +122,9 @@ class ContactAddress(models.Model):
     address = AddressField(max_length=LONGEST_ADDRESS)
     folded = FoldedField(max_length=LONGEST_FOLDED, unique=True, of="address", fold=fold_address)
     is_primary = models.BooleanField(_("main address"), default=False)
+    late_search = models.ForeignKey(
+        "mailaccounts.DirectoryChange", models.SET_NULL, null=True, editable=False, related_name="+"
+    )
 
     class Meta:
         verbose_name = _("address")

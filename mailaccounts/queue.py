@@ -24,6 +24,7 @@ class Job(StrEnum):
     MOVE = "mailaccounts.tasks.move"
     ERASE = "mailaccounts.tasks.erase"
     FORGET = "mailaccounts.tasks.forget"
+    RETELL = "mailaccounts.tasks.retell"
     COMPARE = "mailaccounts.tasks.compare"
     NOTIFY = "mailaccounts.tasks.notify"
     DEPART = "mailaccounts.tasks.depart"

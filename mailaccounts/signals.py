@@ -7,6 +7,11 @@ message_stored = Signal()
 once per message: receivers are idempotent. When one raises, receivers are called again for each message by itself,
 and for those that it still fails on at the account's next sync."""
 
+people_changed = Signal()
+"""Whom the host knows of those who take part in stored messages has changed, as it said itself. ``message_ids:
+list[int]`` (200 at most). Sent at least once for each of them: receivers are idempotent. What one raises has it called
+again later."""
+
 account_status_changed = Signal()
 """``account_id: int``, ``status: str``, ``code: str`` (an error code, or "")."""
 

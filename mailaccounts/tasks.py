@@ -8,6 +8,7 @@ from __future__ import annotations
 from mailaccounts.services import (
     campaign_work,
     canary,
+    directory,
     forgetting,
     invitations,
     outgoing_due,
@@ -47,6 +48,7 @@ def tick() -> None:
         give_back_due,
         canary.enqueue_due,
         forgetting.enqueue_due,
+        directory.enqueue_due,
         sweep,
     ):
         safely(work)
@@ -103,6 +105,11 @@ def erase(account_id: int) -> None:
 def forget(erasing_id: int) -> None:
     """Erases mail of people that nobody knows any more, and queues the rest when it took longer than a job may."""
     safely(lambda: forgetting.go_on(erasing_id))
+
+
+def retell(change_id: int) -> None:
+    """Tells the host of stored mail with people who became known, or are not any more."""
+    safely(lambda: directory.retell(change_id))
 
 
 def notify(account_id: int) -> None:

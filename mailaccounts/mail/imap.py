@@ -89,13 +89,20 @@ class ImapSession(ImapParts):
     # --- which messages ---
 
     def search(
-        self, *, above: int = 0, below: int | None = None, since: date | None = None, before: date | None = None
+        self,
+        *,
+        above: int = 0,
+        below: int | None = None,
+        since: date | None = None,
+        before: date | None = None,
+        people: Collection[str] = (),
     ) -> list[int]:
         """The UIDs in the open folder above one and below another, ascending; ``since`` (that day and later) and
-        ``before`` compare the day of arrival."""
+        ``before`` compare the day of arrival. Those from or to any of ``people``, addresses or ``@domain``, if there
+        are some; and perhaps others that look alike."""
         found: list[int] = []
         while above < MAX_UID and (below is None or above + 1 < below):
-            words = criteria(above=above, below=below, since=since, before=before)
+            words = criteria(above=above, below=below, since=since, before=before, people=people)
             with self._talking():
                 told = self._live().pipeline.ask(self._search(*words))
             # n:* names the last message even when its UID is below n, hence the filter (RFC 9051 §6.4.8).

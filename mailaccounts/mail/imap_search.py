@@ -6,15 +6,18 @@ import re
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+from mailaccounts.mail.imap_connection import quote
 from mailaccounts.mail.imap_pipeline import Command, OverBudget
 from mailaccounts.mail.imap_responses import UnreadableAnswer
 from mailaccounts.mail.uids import MAX_UID, each_range
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import date
 
 MOST_UIDS = 2**20  # that one search may find
 NUMBER_OCTETS = 32
+ROLES = ("FROM", "TO", "CC", "BCC")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 LIST = re.compile(rb"SEARCH\b", re.IGNORECASE)
@@ -74,10 +77,27 @@ def ascending(numbers: list[int]) -> list[int]:
     return numbers[:1] + [later for earlier, later in pairwise(numbers) if later != earlier]
 
 
-def criteria(*, above: int, below: int | None, since: date | None, before: date | None) -> list[str]:
-    """UIDs between two others, which don't belong to them, by the day of arrival if that matters (RFC 9051 §6.4.4)."""
-    words = ["UID", f"{above + 1}:{'*' if below is None else below - 1}"]
+def criteria(
+    *, above: int, below: int | None, since: date | None, before: date | None, people: Collection[str] = ()
+) -> list[str | bytes]:
+    """UIDs between two others, which don't belong to them, by the day of arrival and by whom they are with, if that
+    matters (RFC 9051 §6.4.4)."""
+    words: list[str | bytes] = ["UID", f"{above + 1}:{'*' if below is None else below - 1}"]
     for word, day in (("SINCE", since), ("BEFORE", before)):
         if day is not None:
             words += [word, f"{day.day:02}-{MONTHS[day.month - 1]}-{day.year:04}"]
-    return words
+    return words + (_any_of([_with(each, role) for each in people for role in ROLES]) if people else [])
+
+
+def _with(pattern: str, role: str) -> list[str | bytes]:
+    """An address, or ``@domain``, in a header of this role: the local part and the domain each for itself, for there
+    may be a tag between them. Without a local part that isn't ASCII, so that more may be found than was wanted."""
+    local, _, domain = pattern.rpartition("@")
+    parts = [domain, local] if local and local.isascii() else [domain]
+    words = [b"%s %s" % (role.encode(), quote(part.encode("ascii"), what="An address")) for part in parts]
+    return [b"(%s)" % b" ".join(words)]
+
+
+def _any_of(choices: list[list[str | bytes]]) -> list[str | bytes]:
+    first, *others = choices
+    return ["OR", *first, *_any_of(others)] if others else first

@@ -6,10 +6,10 @@ from mailaccounts.models.audit import AuditAction, AuditEntry
 from mailaccounts.models.blocked import Blocked
 from mailaccounts.models.client import ClientProof, OAuthClient
 from mailaccounts.models.credential import Credential, CredentialState
+from mailaccounts.models.directory import DirectoryChange
 from mailaccounts.models.erasing import Erasing, Why
 from mailaccounts.models.folder import Folder
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
-from mailaccounts.models.late import LateSearch
 from mailaccounts.models.look import Look
 from mailaccounts.models.message import (
     Attachment,
@@ -41,6 +41,7 @@ __all__ = [
     "ConsentAttempt",
     "Credential",
     "CredentialState",
+    "DirectoryChange",
     "Enclosed",
     "Erasing",
     "Fault",
@@ -48,7 +49,6 @@ __all__ = [
     "Folder",
     "Grant",
     "GrantStatus",
-    "LateSearch",
     "Look",
     "MailAccount",
     "Message",

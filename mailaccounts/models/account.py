@@ -45,8 +45,8 @@ class MailAccount(models.Model):
     watcher whose token is ``watcher`` has a connection that tells what arrives, or is about to, so that polling may be
     rare. At ``compared_at`` server and store were compared: that many messages were missing, and stored twice.
 
-    Where mail of the past ``looks_back`` for people who become known, all were looked for up to the LateSearch whose
-    number is ``looked_for``.
+    Where mail of the past ``looks_back`` for people who become known, all were looked for up to the DirectoryChange
+    whose number is ``looked_for``.
 
     A worker owns the account while ``lease_owner`` is its token and ``lease_until`` lies ahead. ``notice_due`` while
     its owner has yet to be told what the status wants of them.

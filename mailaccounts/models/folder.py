@@ -25,7 +25,7 @@ class Folder(models.Model):
     ``narrow`` is how many messages are asked for at a time since the server broke off when it was more, 0
     for no limit. ``put_off`` when the last sync ran out of time before this folder's turn. ``joining`` are the UIDs, a
     set as IMAP writes it, of messages that were left alone until their conversation turned out to have a contact in
-    another folder: they are still to be stored.
+    another folder: they are still to be stored. ``looked_for`` as MailAccount has it.
     """
 
     account = models.ForeignKey("mailaccounts.MailAccount", models.CASCADE, related_name="folders")
@@ -54,6 +54,7 @@ class Folder(models.Model):
     narrow = models.PositiveIntegerField(default=0)
     put_off = models.BooleanField(default=False)
     joining = models.TextField(blank=True)
+    looked_for = models.PositiveBigIntegerField(default=0)
     missing_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:

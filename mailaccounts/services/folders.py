@@ -158,6 +158,13 @@ def note_joined(folder: Folder, *, left: Collection[int], held: Lease) -> None:
         _write(folder, {"joining": uid_set(left)})
 
 
+def note_looked_for(folder: Folder, *, joining: Collection[int], up_to: int, held: Lease) -> None:
+    """The folder was looked through for those who became known up to the change ``up_to``: messages are to join."""
+    with transaction.atomic():
+        renew(held)
+        _write(folder, {"joining": uid_set(joining), "looked_for": up_to})
+
+
 def cursor_of(folder: Folder) -> FolderCursor:
     return FolderCursor(**{name: getattr(folder, name) for name in CURSOR})
 

@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from mailaccounts.hooks import hooks
 from mailaccounts.models import MailAccount, Message, Participant
-from mailaccounts.services import conversations
+from mailaccounts.services import acquaintances, conversations
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 BATCH = 500  # conversations that one question to the host is about
-ADDRESSES = 10_000  # in one question
 COUNTING_SECONDS = 3.0  # that somebody waits for a page
 
 
@@ -74,10 +73,5 @@ def batches(threads: Mapping[int, Sequence[int]]) -> Iterator[tuple[MailAccount,
 def unjustified(account: MailAccount, threads: Collection[int]) -> set[int]:
     """Those of the account's ``threads`` in which nobody takes part whom the host knows."""
     people = conversations.people(threads)
-    known = _known(account, list(set().union(*people.values())))
+    known = acquaintances.ask(account, set().union(*people.values())).known
     return {thread for thread in threads if people.get(thread, set()).isdisjoint(known)}
-
-
-def _known(account: MailAccount, addresses: Sequence[str]) -> set[str]:
-    portions = (addresses[start : start + ADDRESSES] for start in range(0, len(addresses), ADDRESSES))
-    return set().union(*(hooks().known_addresses(account, set(portion)) for portion in portions))

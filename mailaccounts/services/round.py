@@ -14,7 +14,7 @@ from mailaccounts.errors import FolderMissing, PermissionMissing
 from mailaccounts.mail.types import FolderRole
 from mailaccounts.mail.uids import expanded
 from mailaccounts.rules.sync_plan import history, is_quiet
-from mailaccounts.services import folders, quarantine, renames
+from mailaccounts.services import directory, folders, lease, quarantine, renames
 from mailaccounts.services.visit import Visit
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mailaccounts.services.work import Work
 
 LOOKED_BACK = frozenset({FolderRole.INBOX, FolderRole.SENT, FolderRole.ALL})
+MOST_PEOPLE = 100  # whom searches look for; more would take longer than to read all headers
 SLICE_SECONDS = 15.0  # of history, before a look at what has arrived meanwhile
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Round:
     def run(self) -> bool:
         """Reads until nothing is left; False when the time was spent first."""
         self._list(again=False)
+        self._look_for_the_known()
         finished = self._read_news() and self._read_history()
         finished = self._join() and finished
         if finished:
@@ -113,6 +115,25 @@ class Round:
             row = self.rows[info.name]
             if info.role in LOOKED_BACK and row.examined and not self._is_behind(info):
                 self._visit(info, Visit.look_back)
+
+    def _look_for_the_known(self) -> None:
+        """Looks in what was left alone for those who became known since; of too many, all headers are read again."""
+        changes = directory.pending(self.work.account) if self.work.changes_due else []
+        if not changes:
+            return
+        patterns = {each for change in changes for each in change.patterns}
+        people, up_to = sorted(each for each in patterns if each.rpartition("@")[2].isascii()), changes[-1].pk
+        if len(people) > MOST_PEOPLE:
+            folders.go_through_again(self.work.account.pk, list(self.rows), held=self.work.held)
+            self.rows = folders.rows_of(self.work.account)
+        else:
+            for info in self.infos:
+                row = self.rows[info.name]
+                if row.uidvalidity is not None and row.looked_for < up_to:
+                    if self.work.is_over:
+                        return
+                    self._visit(info, partial(Visit.look_for, people=people, up_to=up_to))
+        lease.renew(self.work.held, looked_for=up_to)
 
     def _find_beginnings(self) -> None:
         """Knows what earlier syncs left alone of conversations that have a contact since."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef
 
-from mailaccounts.models import Credential, CredentialState
+from mailaccounts.models import Credential, CredentialState, DirectoryChange
 from mailaccounts.services import quarantine, steps
 from mailaccounts.services.announce import unannounced
 
@@ -22,12 +22,14 @@ ACCOUNT = OuterRef("account")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """``credential`` is the one in use, None when there is none. Whether messages wait to be announced, a switch for
-    its certificate, and messages that made trouble for another attempt: without a credential, that isn't known."""
+    its certificate, messages that made trouble for another attempt, and people who became known to be looked for:
+    without a credential, that isn't known."""
 
     credential: Credential | None
     unannounced: bool = True
     certificate_due: bool = True
     quarantine_due: bool = True
+    changes_due: bool = True
 
     @property
     def credential_id(self) -> UUID | None:
@@ -42,6 +44,7 @@ def look_at(account: MailAccount) -> Standing:
             unannounced=Exists(unannounced(ACCOUNT)),
             certificate_due=Exists(steps.certificate_due(ACCOUNT)),
             quarantine_due=Exists(quarantine.due(ACCOUNT)),
+            changes_due=Exists(DirectoryChange.objects.filter(added=True, pk__gt=OuterRef("account__looked_for"))),
         )
         .first()
     )
@@ -52,4 +55,5 @@ def look_at(account: MailAccount) -> Standing:
         unannounced=found.unannounced,
         certificate_due=found.certificate_due,
         quarantine_due=found.quarantine_due,
+        changes_due=found.changes_due,
     )

@@ -99,6 +99,7 @@ def _read(
         progress=progress,
         deadline=deadline,
         quarantine_due=before.quarantine_due,
+        changes_due=before.changes_due and account.looks_back,
     )
     for left in reversed(range(SESSIONS)):
         try:

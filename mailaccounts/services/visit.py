@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mailaccounts.rules.sync_plan import History
     from mailaccounts.services.work import Work
 
+PEOPLE = 5  # that one search looks for, in each of four headers
 LOOK_BACK = 2000  # messages of a history under way that are read again for the conversations they belong to
 
 
@@ -86,6 +87,22 @@ class Visit:
         """Reads once more what was left alone of the newest messages, unless that was in this sync."""
         if self._is_fresh() and self._open().uidvalidity == self.folder.uidvalidity:
             self._remember(self.work.session.search(since=self.work.account.since)[-LOOK_BACK:])
+        return True
+
+    def look_for(self, *, people: Sequence[str], up_to: int) -> bool:
+        """Has what was left alone of mail with ``people`` join, whom the host knows since a change up to ``up_to``."""
+        joining = self.work.joining.get(self.folder.pk, set())
+        if self._open().uidvalidity == self.folder.uidvalidity:
+            known = set(places.stored_uids(self.folder)) | quarantine.uids_of(self.folder)
+            for start in range(0, len(people), PEOPLE):
+                asked = people[start : start + PEOPLE]
+                found = self.work.session.search(
+                    people=asked, since=self.work.account.since, below=self.folder.last_uid + 1
+                )
+                joining = joining | (set(found) - known)
+        if joining:
+            self.work.joining[self.folder.pk] = joining
+        folders.note_looked_for(self.folder, joining=joining, up_to=up_to, held=self.work.held)
         return True
 
     def join(self, *, uids: Sequence[int]) -> bool:

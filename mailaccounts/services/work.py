@@ -26,7 +26,7 @@ class Work:
     whose history this sync has gone on with. ``given_up`` messages in a row ended the connection; ``try_once_more``
     when the next attempt is at something else. ``careful`` once a connection has ended over what was asked for:
     nothing is asked ahead of its turn any more. ``quarantine_due`` unless no message that made trouble is to be tried
-    again yet.
+    again yet, ``changes_due`` unless nobody has become known since mail of the past was last looked through.
     """
 
     account: MailAccount
@@ -36,6 +36,7 @@ class Work:
     progress: Progress
     deadline: float
     quarantine_due: bool = True
+    changes_due: bool = True
     bystanders: Bystanders = field(default_factory=Bystanders)
     joining: dict[int, set[int]] = field(default_factory=dict)
     elsewhere: set[int] = field(default_factory=set)

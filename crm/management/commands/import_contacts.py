@@ -15,13 +15,16 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from crm.contacts import save_contact
+from crm.changes import became_known
+from crm.contacts import put_contact
 from crm.models import Company, Contact, ContactAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.core.management.base import CommandParser
+
+    from crm.contacts import Put
 
 OTHER_NAMES = {"e-mail": "email", "mail": "email", "email address": "email", "e-mail address": "email"}
 MAX_FIELD = 100_000  # characters; more is not a cell of ours but a quote that was never closed
@@ -50,16 +53,19 @@ class Command(BaseCommand):
     def handle(self, *, file: str, **options: Any) -> None:
         rows = read_rows(read_text(file))
         tally = Tally()
+        fresh: set[str] = set()
         with transaction.atomic():
             for line, row in rows:
                 try:
-                    added = save_row(row)
+                    put = save_row(row)
                 except ValidationError as error:
                     tally.refused += 1
                     self.stderr.write(f"line {line}: {in_words(error)}")
                 else:
-                    tally.added += added
-                    tally.updated += not added
+                    tally.added += put.added
+                    tally.updated += not put.added
+                    fresh |= put.fresh
+            became_known(fresh)
         if options["json"]:
             self.stdout.write(json.dumps(asdict(tally)))
         else:
@@ -98,8 +104,8 @@ def in_words(error: ValidationError) -> str:
     return " ".join(f"{column}: {text}" if column else text for column, texts in columns for text in texts)
 
 
-def save_row(row: dict[str, str]) -> bool:
-    """Adds or updates the contact; tells whether it was added. ValidationError says what is wrong with the row."""
+def save_row(row: dict[str, str]) -> Put:
+    """Adds or updates the contact. ValidationError says what is wrong with the row."""
     if any("\0" in cell for cell in row.values()):
         raise ValidationError("There is a null character in this line.")
     name, email, company = row["name"], row["email"], row.get("company", "")
@@ -112,7 +118,7 @@ def save_row(row: dict[str, str]) -> bool:
             ContactAddress(address=address).clean_fields(exclude=["contact"])
         except ValidationError as error:
             raise ValidationError({"email": error.messages}) from None
-    return save_contact(name=name, addresses=addresses, company=company)
+    return put_contact(name=name, addresses=addresses, company=company)
 
 
 def _rows(reader: Any, names: list[str]) -> Iterator[tuple[int, dict[str, str]]]:

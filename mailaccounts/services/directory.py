@@ -1,0 +1,126 @@
+"""Follows the host's directory: who becomes known is looked for in mail of the past, and of the mail that is stored
+with whomever it changed for the host is told anew."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from mailaccounts.conf import settings
+from mailaccounts.models import AccountStatus, DirectoryChange, Folder, MailAccount, Message
+from mailaccounts.queue import Job, enqueue
+from mailaccounts.services.justified import taking_part
+from mailaccounts.services.lease import CONNECTED
+from mailaccounts.signals import people_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+BATCH = 200  # messages that the host is told of at once
+KEPT = timedelta(days=7)  # of a change that everybody has followed
+
+FREE = Q(told_at=None) & (Q(worked_until=None) | Q(worked_until__lt=Now()))
+LOOKS_BACK = CONNECTED & Q(looks_back=True)
+AT_WORK = LOOKS_BACK & Q(status__in=(AccountStatus.NEW, AccountStatus.OK, AccountStatus.WAITING))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looking:
+    """Of ``mailboxes`` that look back and can be reached, ``done`` have gone through their mail of the past."""
+
+    mailboxes: int
+    done: int
+
+    @property
+    def is_over(self) -> bool:
+        return self.done >= self.mailboxes
+
+
+def added(patterns: Collection[str]) -> DirectoryChange | None:
+    """The host knows ``patterns`` (addresses, in each spelling that mail may have, or ``@domain``) from now on: they
+    are looked for. Call it in the transaction that makes it so; one call for many of them."""
+    return _changed(patterns, added=True)
+
+
+def removed(patterns: Collection[str]) -> DirectoryChange | None:
+    """The host doesn't know ``patterns`` any more: it is told anew of the mail that is stored with them."""
+    return _changed(patterns, added=False)
+
+
+def _changed(patterns: Collection[str], *, added: bool) -> DirectoryChange | None:
+    if not patterns:
+        return None
+    # Numbers in the order of commits: mailboxes note how far they have come.
+    DirectoryChange.objects.select_for_update().order_by("-pk").first()
+    change = DirectoryChange.objects.create(patterns=sorted(patterns), added=added)
+    enqueue(Job.RETELL, change.pk)
+    if added:
+        transaction.on_commit(_make_due)
+    return change
+
+
+def _make_due() -> None:
+    now = timezone.now()
+    MailAccount.objects.filter(AT_WORK, next_sync_at__gt=now).update(next_sync_at=now)
+    enqueue(Job.TICK)
+
+
+def pending(account: MailAccount) -> list[DirectoryChange]:
+    """Whom the account's mail of the past has not been looked through for, oldest first."""
+    return list(DirectoryChange.objects.filter(added=True, pk__gt=account.looked_for).order_by("pk"))
+
+
+def looking(change_ids: Iterable[int]) -> Looking:
+    """How far mailboxes are with looking for these changes. One query."""
+    last = max(change_ids, default=0)
+    joining = Folder.objects.filter(account=OuterRef("pk")).exclude(joining="")
+    found = Q(~Exists(joining), looked_for__gte=last)
+    counts = MailAccount.objects.filter(AT_WORK).aggregate(mailboxes=Count("pk"), done=Count("pk", filter=found))
+    return Looking(**counts)
+
+
+def retell(change_id: int, *, seconds: float | None = None) -> bool:
+    """Sends ``people_changed`` for the stored messages with those whom the change is about, as many as ``seconds``
+    allow (a sync's time, unless told); whether that were all. Does nothing when another worker is at it."""
+    budget = settings.sync_budget if seconds is None else seconds
+    lease = Now() + timedelta(seconds=budget + settings.lease_seconds)
+    if not DirectoryChange.objects.filter(FREE, pk=change_id).update(worked_until=lease):
+        return DirectoryChange.objects.filter(pk=change_id).exclude(told_at=None).exists()
+    until = time.monotonic() + budget
+    change = DirectoryChange.objects.get(pk=change_id)
+    try:
+        while batch := _next_batch(change):
+            if time.monotonic() > until:
+                return False
+            people_changed.send(Message, message_ids=batch)
+            change.told_to = batch[-1]
+            change.save(update_fields=["told_to"])
+        change.told_at = timezone.now()
+        change.save(update_fields=["told_at"])
+    finally:
+        DirectoryChange.objects.filter(pk=change_id).update(worked_until=None)
+    return True
+
+
+def _next_batch(change: DirectoryChange) -> list[int]:
+    theirs = taking_part(change.patterns).filter(message__gt=change.told_to)
+    return list(theirs.values_list("message_id", flat=True).distinct().order_by("message")[:BATCH])
+
+
+def enqueue_due() -> int:
+    """Queues what the host is still to be told and nobody is at, and forgets what everybody has followed; how many
+    changes are queued."""
+    due = list(DirectoryChange.objects.filter(FREE).values_list("pk", flat=True))
+    for change_id in due:
+        enqueue(Job.RETELL, change_id)
+    behind = Exists(MailAccount.objects.filter(LOOKS_BACK, looked_for__lt=OuterRef("pk")))
+    old = DirectoryChange.objects.filter(told_at__isnull=False, created_at__lt=timezone.now() - KEPT)
+    old.filter(Q(added=False) | ~behind).delete()
+    return len(due)
