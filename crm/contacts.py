@@ -60,8 +60,8 @@ def put_contact(*, name: str, addresses: Sequence[str], company: str = "") -> Pu
 
 
 def set_addresses(contact: Contact, addresses: Sequence[str]) -> DirectoryChange | None:
-    """Makes these the contact's addresses, the main one first; what that took away, None for nothing. A row stays while
-    its address does."""
+    """Makes these the contact's addresses, the main one first; what that took away, None for nothing. A row stays
+    while its address does."""
     folded = _once(addresses, fold_address)
     with following(contact) as changed:
         contact.addresses.exclude(folded__in=folded).delete()

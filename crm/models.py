@@ -63,6 +63,9 @@ class Company(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("company", args=[self.pk])
 
+    def get_looking_url(self) -> str:
+        return reverse("company_looking", args=[self.pk])
+
 
 class CompanyDomain(models.Model):
     """A domain at which everybody belongs to the company, whether a contact has their address or not."""
@@ -108,6 +111,9 @@ class Contact(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("contact", args=[self.pk])
+
+    def get_looking_url(self) -> str:
+        return reverse("contact_looking", args=[self.pk])
 
     @property
     def email(self) -> str:

@@ -10,12 +10,16 @@ from django.db.models.functions import Left
 from crm.models import Company, Contact, ContactAddress, TimelineEntry
 from mailaccounts import selectors as mail
 from mailaccounts.models import Message
+from mailaccounts.services import directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from django.db.models import QuerySet
+
+    from crm.models import CompanyDomain
+    from mailaccounts.services.directory import Looking
 
 MOST_WORDS = 10  # of a search; thousands would keep the database busy for a minute
 TEXT_SHOWN = 20_000  # characters of a message that a page shows
@@ -48,6 +52,16 @@ def timeline(whose: Contact | Company, *, user: Any) -> QuerySet[TimelineEntry]:
         .defer("message__body_text", "message__body_html")
         .order_by("-occurred_at", "-pk")
     )
+
+
+def looking(whose: Contact | Company) -> Looking | None:
+    """How far mailboxes are with looking for earlier mail with them; None when nobody looks for it any more. One query
+    if their addresses or domains are prefetched."""
+    rows: Iterable[ContactAddress | CompanyDomain] = (
+        whose.addresses.all() if isinstance(whose, Contact) else whose.domains.all()
+    )
+    changes = [each.late_search_id for each in rows if each.late_search_id]
+    return directory.looking(changes) if changes else None
 
 
 def texts(messages: Iterable[Message]) -> dict[int, str]:

@@ -43,7 +43,11 @@ def contacts(request: HttpRequest) -> HttpResponse:
 def contact(request: HttpRequest, pk: int) -> HttpResponse:
     """One contact and the mail with them, newest first."""
     found = get_object_or_404(Contact.objects.select_related("company").prefetch_related("addresses"), pk=pk)
-    shown = {"contact": found, "ignored_because": directory.ignored_because(found)}
+    shown = {
+        "contact": found,
+        "ignored_because": directory.ignored_because(found),
+        "looking": selectors.looking(found),
+    }
     return render(request, "crm/contact.html", {**_timeline(request, found), **shown})
 
 
@@ -54,7 +58,8 @@ def company(request: HttpRequest, pk: int) -> HttpResponse:
     """One company, its people, and the mail with anybody there, newest first."""
     found = get_object_or_404(Company.objects.prefetch_related("domains", "contacts__addresses"), pk=pk)
     barred = [each for each in found.domains.all() if directory.is_barred(each.domain)]
-    return render(request, "crm/company.html", {**_timeline(request, found), "company": found, "barred": barred})
+    shown = {"company": found, "barred": barred, "looking": selectors.looking(found)}
+    return render(request, "crm/company.html", {**_timeline(request, found), **shown})
 
 
 @login_required

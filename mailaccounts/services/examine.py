@@ -81,7 +81,7 @@ class Examination:
             # Judged like the others: what lies at a UID may be another message by now.
             letters = [*self._headers(joining), *letters]
             wanted |= self._matched(letters)
-        if self.moves == "last_uid":
+        if self.moves != "history_below":  # what comes before these in history is still to be read
             here = {each.headers.message_id for each in letters}
             self._note_begun(
                 each for each in letters if each.uid in wanted and not here.issuperset(each.headers.ancestors)

@@ -42,8 +42,8 @@ class Round:
     def run(self) -> bool:
         """Reads until nothing is left; False when the time was spent first."""
         self._list(again=False)
-        self._look_for_the_known()
-        finished = self._read_news() and self._read_history()
+        finished = self._look_for_the_known()
+        finished = self._read_news() and self._read_history() and finished
         finished = self._join() and finished
         if finished:
             self._try_again()
@@ -116,11 +116,12 @@ class Round:
             if info.role in LOOKED_BACK and row.examined and not self._is_behind(info):
                 self._visit(info, Visit.look_back)
 
-    def _look_for_the_known(self) -> None:
-        """Looks in what was left alone for those who became known since; of too many, all headers are read again."""
+    def _look_for_the_known(self) -> bool:
+        """Looks in what was left alone for those who became known since; of too many, all headers are read again.
+        False when the time was spent first."""
         changes = directory.pending(self.work.account) if self.work.changes_due else []
         if not changes:
-            return
+            return True
         patterns = {each for change in changes for each in change.patterns}
         people, up_to = sorted(each for each in patterns if each.rpartition("@")[2].isascii()), changes[-1].pk
         if len(people) > MOST_PEOPLE:
@@ -130,13 +131,14 @@ class Round:
             for info in self.infos:
                 row = self.rows[info.name]
                 if row.uidvalidity is not None and row.looked_for < up_to:
-                    if self.work.is_over:
-                        return
                     self._visit(info, partial(Visit.look_for, people=people, up_to=up_to))
+                    if self.work.is_over:
+                        return False
         lease.renew(self.work.held, looked_for=up_to)
+        return True
 
     def _find_beginnings(self) -> None:
-        """Knows what earlier syncs left alone of conversations that have a contact since."""
+        """Has what earlier syncs left alone of conversations that have a contact since join."""
         if self.work.begun:
             self._look_back()
             taken, _ = self.work.bystanders.take(self.work.begun)
@@ -150,14 +152,15 @@ class Round:
     def _join(self) -> bool:
         """Stores what was left alone in folders read before, and belongs to conversations with contacts after all;
         False when the time was spent first."""
-        self._find_beginnings()
         infos = {self.rows[info.name].pk: info for info in self.infos}
         joined = True
+        self._find_beginnings()
         while self.work.joining:
             folder_id, uids = next(iter(self.work.joining.items()))
             if folder_id in infos:  # and these may lead to more
                 joined = self._visit(infos[folder_id], partial(Visit.join, uids=sorted(uids))) and joined
             del self.work.joining[folder_id]
+            self._find_beginnings()
         return joined
 
     def _try_again(self) -> None:

@@ -1,0 +1,109 @@
+"""Mail of the past with people who become known later: it is found, and nobody else's is fetched."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.utils import timezone
+
+from crm.contacts import save_contact, set_domains
+from mailaccounts.models import DirectoryChange
+from mailaccounts.services import directory
+from mailaccounts.services import round as rounds
+from mailaccounts.services.sync import sync_account
+from tests.crm.builders import make_company
+from tests.integration.mailboxes import stored_ids
+from tests.letters import COLLEAGUE, CONTACT, STRANGER, letter
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
+    from mailaccounts.models import MailAccount
+    from tests.sandbox_fixtures import SandboxMailbox
+
+ME = "me@sandbox.test"
+
+
+@pytest.fixture
+def read(account: MailAccount, mailbox: SandboxMailbox) -> MailAccount:
+    """An account whose mail was gone through when nobody in it was known."""
+    mailbox.append(letter(CONTACT, message_id="from@x"))
+    mailbox.append(letter("Maria <Maria+News@Customer.Test>", message_id="tagged@x"))
+    mailbox.append(letter(COLLEAGUE, message_id="asked@x"))
+    mailbox.append(letter(ME, f"{STRANGER}, {CONTACT}", message_id="to@x", answers=["asked@x"]), "Sent")
+    mailbox.append(letter(STRANGER, message_id="offer@x"))
+    mailbox.append(letter("maria@elsewhere.test", message_id="another@x"))
+    mailbox.append(letter("jim@customer.test", message_id="jim@x"), "Projects")
+    assert sync_account(account.pk).finished
+    assert stored_ids(account) == []
+    account.refresh_from_db()
+    return account
+
+
+def test_mail_of_the_past_with_a_new_contact_is_found_with_its_conversations_and_nothing_else(
+    read: MailAccount, mailbox: SandboxMailbox
+) -> None:
+    save_contact(name="Maria", addresses=[CONTACT])
+    assert sync_account(read.pk).finished
+    assert stored_ids(read) == ["asked@x", "from@x", "tagged@x", "to@x"]
+    commands = [command for log in mailbox.rawlogs() for command in log.commands]
+    bodies = [command for command in commands if "BODY.PEEK[]" in command or "BODY.PEEK[1" in command]
+    assert sum(len(re.findall(r"\d+", each.split("FETCH ")[1].split(" ")[0])) for each in bodies) == 4
+
+
+def test_once_it_was_looked_for_nobody_is_looked_for_again(
+    read: MailAccount, mailbox: SandboxMailbox, django_assert_num_queries: Any
+) -> None:
+    save_contact(name="Maria", addresses=[CONTACT])
+    sync_account(read.pk)
+    with django_assert_num_queries(5):
+        assert sync_account(read.pk).finished
+    assert not [each for each in mailbox.rawlogs()[-1].commands if "FROM " in each]
+
+
+def test_a_companys_domain_is_looked_for_as_well(read: MailAccount) -> None:
+    set_domains(make_company(), ["customer.test"])
+    assert sync_account(read.pk).finished
+    assert stored_ids(read) == ["asked@x", "from@x", "jim@x", "tagged@x", "to@x"]
+
+
+def test_for_very_many_all_headers_are_read_again(read: MailAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "MOST_PEOPLE", 0)
+    save_contact(name="Maria", addresses=[CONTACT])
+    assert sync_account(read.pk).finished
+    assert stored_ids(read) == ["asked@x", "from@x", "tagged@x", "to@x"]
+
+
+def test_whose_owner_does_not_want_it_is_left_alone_until_they_do(read: MailAccount) -> None:
+    read.looks_back = False
+    read.save()
+    save_contact(name="Maria", addresses=[CONTACT])
+    assert sync_account(read.pk).finished
+    assert stored_ids(read) == []
+    read.looks_back = True
+    read.save(update_fields=["looks_back"])
+    assert sync_account(read.pk).finished
+    assert len(stored_ids(read)) == 4
+
+
+def test_an_account_learns_of_it_at_once_and_tells_how_far_it_is(read: MailAccount) -> None:
+    save_contact(name="Maria", addresses=[CONTACT])
+    read.refresh_from_db()
+    assert read.next_sync_at is not None
+    assert read.next_sync_at <= timezone.now()
+    changes = DirectoryChange.objects.values_list("pk", flat=True)
+    assert directory.looking(changes) == directory.Looking(mailboxes=1, done=0)
+    sync_account(read.pk)
+    assert directory.looking(changes) == directory.Looking(mailboxes=1, done=1)
+
+
+def test_a_search_that_ran_out_of_time_goes_on_with_the_next_sync(
+    read: MailAccount, settings: SettingsWrapper
+) -> None:
+    save_contact(name="Maria", addresses=[CONTACT])
+    settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "SYNC_BUDGET": 0}
+    while not sync_account(read.pk).finished:
+        pass
+    assert len(stored_ids(read)) == 4
