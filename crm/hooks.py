@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 from django.urls import reverse
 
-from crm.directory import known
-from crm.folding import written
+from crm.directory import is_barred, known, own_addresses
+from crm.folding import domain_of, fold_address, written
 from crm.sign_in import providers
 from crm.sign_in.again import ask_again
 from mailaccounts.hooks import Hooks
@@ -36,6 +36,9 @@ class CrmHooks(Hooks):
 
     def known_addresses(self, account: MailAccount, addresses: Collection[str]) -> set[str]:
         return set(known(addresses))
+
+    def passed_over(self, account: MailAccount, addresses: Collection[str]) -> set[str]:
+        return own_addresses(addresses) | {each for each in addresses if is_barred(domain_of(fold_address(each)))}
 
     def written(self, pattern: str, *, column: str = "address") -> Q:
         return written(pattern, column=column)

@@ -37,6 +37,12 @@ class Hooks:
             return Q(**{f"{column}__endswith": pattern}) | Q(**{f"{column}__endswith": f".{pattern[1:]}"})
         return Q(**{column: pattern})
 
+    def passed_over(self, account: MailAccount, addresses: Collection[str]) -> set[str]:
+        """Those of ``addresses`` (lower case) that never count, whoever knows them: those of own users and in barred
+        domains. Only for the ledger, which tells mail among colleagues from mail with nobody known; called once per
+        batch of headers, so one query must answer it. As we know it, the account's own."""
+        return {account.address.lower()}.intersection(addresses)
+
     def can_manage(self, user: Any, account: MailAccount) -> bool:
         """Whether ``user`` may change, switch or disconnect the account."""
         return bool(account.owner_id == user.pk)

@@ -26,6 +26,7 @@ from mailaccounts.models.migration import MigrationRun, MigrationStep
 from mailaccounts.models.outgoing import IN_THE_POST, Enclosed, Filing, Outgoing, OutgoingState, Recipient
 from mailaccounts.models.quarantine import Fault, Quarantined
 from mailaccounts.models.sealed import SealedText
+from mailaccounts.models.tally import Tally
 from mailaccounts.models.tenant import TenantAccess
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Role",
     "SealedText",
     "Shown",
+    "Tally",
     "TenantAccess",
     "Thread",
     "ThreadFolder",

@@ -16,7 +16,8 @@ class Folder(models.Model):
     below it are history, which is gone through from the newest down: what is left of it lies below ``history_below``,
     0 when nothing is. The pass under way takes what came on ``history_to`` or later (None: everything) and leaves out
     what earlier passes took, which came on ``history_since`` or later; ``history_done`` of ``history_total`` messages
-    of it were examined.
+    of it were examined. ``older`` messages than that are left alone, as
+    of the end of the last pass.
 
     ``uidnext``, ``exists`` and ``highestmodseq`` are what the server said when the folder was last gone through: while
     its STATUS says the same there is nothing to do. ``flags_at`` is when the flags of stored messages were last
@@ -41,6 +42,7 @@ class Folder(models.Model):
     history_to = models.DateField(null=True, blank=True)
     history_total = models.PositiveBigIntegerField(default=0)
     history_done = models.PositiveBigIntegerField(default=0)
+    older = models.PositiveBigIntegerField(default=0)
 
     uidnext = models.PositiveBigIntegerField(default=0)
     exists = models.PositiveBigIntegerField(default=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -13,13 +14,14 @@ from django.utils import timezone
 
 from mailaccounts.models import Fault
 from mailaccounts.rules.progress import Pace
-from mailaccounts.rules.threads import matched
-from mailaccounts.services import acquaintances, conversations, quarantine
+from mailaccounts.services import conversations, quarantine
 from mailaccounts.services.announce import announce
 from mailaccounts.services.bodies import Bodies, portions
+from mailaccounts.services.judge import judge
 from mailaccounts.services.letters import Letters
 from mailaccounts.services.quarantine import Troublesome
 from mailaccounts.services.store import Batch, Found, store_batch, stored_bodies
+from mailaccounts.services.tallying import NONE, Counts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from mailaccounts.models import Folder
     from mailaccounts.services.bodies import Asked
+    from mailaccounts.services.judge import Verdict
     from mailaccounts.services.work import Work
 
 logger = logging.getLogger(__name__)
@@ -41,7 +44,7 @@ class Examination:
     the last UID of each portion that is stored. It stays where it is when that is "".
 
     ``done`` of ``total`` messages of the folder were examined so far; ``trouble`` are those that can't be had, of
-    which the store was ``told`` so many.
+    which the store was ``told`` so many; ``left_out`` are those that nobody wants, which it was not told of yet.
     """
 
     work: Work
@@ -51,6 +54,7 @@ class Examination:
     total: int = 0
     refused: int = 0
     told: int = 0
+    left_out: int = 0
     newest: datetime | None = None
     pace: Pace = field(init=False)
     trouble: list[Troublesome] = field(default_factory=list)
@@ -76,24 +80,26 @@ class Examination:
 
     def _judge(self, uids: Sequence[int], *, examined: Sequence[int]) -> bool:
         letters = self._headers(uids)
-        wanted = self._matched(letters)
-        if joining := self._joining(letters, wanted):
+        verdict = judge(self.work.account, letters)
+        if joining := self._joining(letters, verdict.wanted):
             # Judged like the others: what lies at a UID may be another message by now.
             letters = [*self._headers(joining), *letters]
-            wanted |= self._matched(letters)
+            verdict.add(judge(self.work.account, letters))
         if self.moves != "history_below":  # what comes before these in history is still to be read
             here = {each.headers.message_id for each in letters}
             self._note_begun(
-                each for each in letters if each.uid in wanted and not here.issuperset(each.headers.ancestors)
+                each for each in letters if each.uid in verdict.wanted and not here.issuperset(each.headers.ancestors)
             )
-        return self._keep(letters, wanted=wanted, uids=examined)
+        fresh = frozenset(examined)
+        counts = Counts(fresh=fresh, joining={each.uid for each in letters} - fresh)
+        return self._keep(letters, verdict, uids=examined, counts=counts)
 
     def again(self, uids: Sequence[int]) -> None:
         """Gives messages that were quarantined another chance; what makes no trouble any more is let go."""
         letters = self._headers(uids)
-        wanted = self._matched(letters)
-        self._note_begun(each for each in letters if each.uid in wanted)
-        self._keep(letters, wanted=wanted, uids=())
+        verdict = judge(self.work.account, letters)
+        self._note_begun(each for each in letters if each.uid in verdict.wanted)
+        self._keep(letters, verdict, uids=(), counts=Counts(fresh=quarantine.without_row(self.folder, uids)))
         self._store([], at=None, examined=0)
         quarantine.clear(self.folder, set(uids) - {each.uid for each in self.trouble}, held=self.work.held)
 
@@ -112,9 +118,9 @@ class Examination:
         """Reads once more which conversations the messages left alone belong to: another sync knew them."""
         self._stand_by(self._headers(uids))
 
-    def _keep(self, letters: Sequence[Found], *, wanted: set[int], uids: Sequence[int]) -> bool:
+    def _keep(self, letters: Sequence[Found], verdict: Verdict, *, uids: Sequence[int], counts: Counts = NONE) -> bool:
         stored = stored_bodies(self.work.account.pk, {each.headers.fingerprint for each in letters})
-        known = {fingerprint for fingerprint, has_body in stored.items() if has_body}
+        known, wanted = {fingerprint for fingerprint, has_body in stored.items() if has_body}, verdict.wanted
         for each in letters:
             if each.uid not in wanted and each.headers.fingerprint in stored:
                 # Its contact is gone, its row is not: note where it lies now, and ask for nothing.
@@ -133,7 +139,8 @@ class Examination:
             new = [each.uid for each in portion if each.uid in examined]
             self.done += len(new)
             at = uids[-1] if uids and upcoming is None else new[-1] if new else None
-            self.work.report.stored += self._store(kept, at=at, examined=len(new))
+            skipped = Counter[str](verdict.reasons[each.uid] for each in portion if each.uid in counts.fresh - wanted)
+            self.work.report.stored += self._store(kept, at=at, examined=len(new), counts=counts.plus(skipped))
             self.work.report.examined += len(new)
             self.work.report.matched += len(kept)
             announce(self.work.account.pk)
@@ -148,18 +155,10 @@ class Examination:
         """The messages at ``uids`` that can be read and that somebody wants, in this order."""
         window = self.letters.read(uids)
         self.trouble += window.trouble
+        self.left_out += window.left_out
         if window.newest is not None:
             self.newest = max(window.newest, self.newest or window.newest)
         return window.letters
-
-    def _matched(self, letters: Sequence[Found]) -> set[int]:
-        """The UIDs that concern a contact: one question to the host for the whole batch and its stored threads."""
-        keys = conversations.stored_keys(self.work.account.pk, (key for each in letters for key in each.keys))
-        people = conversations.people(keys.values())
-        addresses = set().union(*(each.headers.addresses for each in letters), *people.values())
-        known = acquaintances.ask(self.work.account, addresses).known
-        stored = {key: thread for key, thread in keys.items() if not people.get(thread, set()).isdisjoint(known)}
-        return matched([each.letter for each in letters], known=known, stored=stored)
 
     def _joining(self, letters: Sequence[Found], wanted: set[int]) -> list[int]:
         """The messages of this folder that were left alone before, and belong to the conversations of the ``wanted``.
@@ -190,10 +189,11 @@ class Examination:
         for each in letters:
             self.work.bystanders.add(self.folder.pk, each.uid, each.keys)
 
-    def _store(self, found: Sequence[Found], *, at: int | None, examined: int) -> int:
+    def _store(self, found: Sequence[Found], *, at: int | None, examined: int, counts: Counts = NONE) -> int:
         """Stores, halving what the database refuses until the one message to blame is alone: that one is kept without
         its body or, if need be, not at all. Raises what the database said when it refuses one after another."""
         cursor = {self.moves: at} if self.moves else {}
+        bodies = self.work.report.bodies_fetched
         batch = Batch(
             folder_id=self.folder.pk,
             uidvalidity=self.folder.uidvalidity or 0,
@@ -203,6 +203,7 @@ class Examination:
             joining={key: self.work.joining[key] for key in self.work.elsewhere & self.work.joining.keys()},
             stage=self._stage,
             mail_at=self._mail_at(examined=examined),
+            counts=counts.plus({"left_out": self.left_out, "bodies": bodies - self.work.bodies_told}),
             **cursor,
         )
         try:
@@ -213,18 +214,19 @@ class Examination:
             logger.warning("folder %d: %d message(s) refused: %s", self.folder.pk, len(found), type(error).__name__)
         else:
             self.told += len(batch.trouble)
+            self.left_out, self.work.bodies_told = 0, bodies
             self.work.elsewhere.clear()
             if self.moves and at is not None:
                 setattr(self.folder, self.moves, at)
             return stored
         if len(found) > 1:
             middle = len(found) // 2
-            stored = self._store(found[:middle], at=None, examined=0)
-            return stored + self._store(found[middle:], at=at, examined=examined)
+            stored = self._store(found[:middle], at=None, examined=0, counts=counts.without_others())
+            return stored + self._store(found[middle:], at=at, examined=examined, counts=counts)
         self.refused += 1
         self.trouble.append(found[0].in_trouble(Fault.UNSTORABLE))
         bare = [replace(found[0], content=None)] if found[0].content else []
-        return self._store(bare, at=at, examined=examined)
+        return self._store(bare, at=at, examined=examined, counts=counts)
 
     def _mail_at(self, *, examined: int) -> datetime | None:
         """When mail last came, if that is news: now, or as far as history tells when the newest of it arrived."""

@@ -40,6 +40,7 @@ CURSOR = (
 UNREAD = {name: getattr(FolderCursor(), name) for name in CURSOR} | {
     "history_total": 0,
     "history_done": 0,
+    "older": 0,
     "flags_at": None,
     "flags_below": 0,
     "joining": "",
@@ -209,12 +210,12 @@ def go_on(folder: Folder, left: History, *, count: int, held: Lease) -> None:
         )
 
 
-def end_history(folder: Folder, left: History, *, held: Lease) -> None:
-    """All of history has been examined, back to the date of ``left``."""
+def end_history(folder: Folder, left: History, *, older: int, held: Lease) -> None:
+    """All of history has been examined, back to the date of ``left``; ``older`` messages are left alone."""
     with transaction.atomic():
         renew(held)
         places.drop_old(folder, since=left.since)
-        _write(folder, {"history_below": 0, "history_since": left.since})
+        _write(folder, {"history_below": 0, "history_since": left.since, "older": older})
 
 
 def go_through_again(account_id: int, names: Collection[str], *, held: Lease) -> None:

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 @dataclass(slots=True, kw_only=True)
 class Window:
     """Messages that are looked at together. ``letters`` are those that can be read and that somebody wants, in the
-    order of ``uids``, ``trouble`` those that can't be had; ``newest`` is when the newest of all arrived. ``batches``
-    are what is still on its way."""
+    order of ``uids``, ``trouble`` those that can't be had, ``left_out`` so many that nobody wants; ``newest`` is when
+    the newest of all arrived. ``batches`` are what is still on its way."""
 
     uids: Sequence[int]
     batches: Iterator[list[FetchedHeaders]] = field(repr=False)
     letters: list[Found] = field(default_factory=list)
     trouble: list[Troublesome] = field(default_factory=list)
+    left_out: int = 0
     newest: datetime | None = None
 
 
@@ -73,7 +74,9 @@ class Letters:
         batch = next(window.batches, None)
         for each in batch or ():
             window.newest = max(each.internal_date, window.newest or each.internal_date)
-            if not is_left_out(each.provided.labels):
+            if is_left_out(each.provided.labels):
+                window.left_out += 1
+            else:
                 self._read(each, window)
         return batch is not None
 

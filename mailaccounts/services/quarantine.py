@@ -78,6 +78,12 @@ def uids_of(folder: Folder) -> set[int]:
     return set(rows.values_list("uid", flat=True))
 
 
+def without_row(folder: Folder, uids: Collection[int]) -> frozenset[int]:
+    """Those of the UIDs that make trouble of which nothing is stored."""
+    rows = folder.quarantined.filter(uidvalidity=folder.uidvalidity or 0, uid__in=uids, message=None)
+    return frozenset(rows.values_list("uid", flat=True))
+
+
 def unfetchable(folder: Folder, uidvalidity: int) -> set[int]:
     """The UIDs of which not even the headers could be had: asking for them may end the connection."""
     rows = folder.quarantined.filter(uidvalidity=uidvalidity, fault=Fault.UNFETCHABLE, message=None)

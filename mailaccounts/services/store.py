@@ -18,11 +18,12 @@ from mailaccounts.mail.uids import uid_set
 from mailaccounts.models import Attachment, Folder, Message, MessageUid, Participant
 from mailaccounts.rules import flags, labels
 from mailaccounts.rules.threads import Letter, provider_key
-from mailaccounts.services import conversations, summaries, topics
+from mailaccounts.services import conversations, summaries, tallying, topics
 from mailaccounts.services.bulk import bulk
 from mailaccounts.services.lease import Lease, renew
 from mailaccounts.services.quarantine import Troublesome, put
 from mailaccounts.services.steps import certificate_due
+from mailaccounts.services.tallying import NONE, Counts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -74,6 +75,7 @@ class Batch:
     The cursor moves up to ``last_uid`` when it was new mail, down to ``history_below`` when it was history, and stays
     when both are None. ``mail_at`` is when mail last came to the account, None when that is no news. ``joining`` are
     messages of other folders, by folder, that are to be stored because of those found: all that are still to be.
+    ``counts`` is what it adds to the account's tally.
     """
 
     folder_id: int
@@ -86,6 +88,7 @@ class Batch:
     history_below: int | None = None
     mail_at: datetime | None = None
     stage: str = ""
+    counts: Counts = NONE
 
 
 def stored_bodies(account_id: int, fingerprints: set[str]) -> dict[str, bool]:
@@ -99,14 +102,16 @@ def store_batch(lease: Lease, batch: Batch) -> int:
     written, when another worker has the account."""
     with transaction.atomic():
         renew(lease, stage=batch.stage[:100], **({"last_mail_at": batch.mail_at} if batch.mail_at else {}))
-        ids, new = _store_messages(lease.account_id, batch) if batch.found else ({}, 0)
+        ids, new = _store_messages(lease.account_id, batch) if batch.found else ({}, set())
         put(batch.folder_id, batch.uidvalidity, batch.trouble, rows=ids)
         for folder_id, uids in batch.joining.items():
             Folder.objects.filter(pk=folder_id, account=lease.account_id).update(joining=uid_set(uids))
         Folder.objects.filter(pk=batch.folder_id, uidvalidity=batch.uidvalidity).update(
             examined=F("examined") + batch.examined, synced_at=timezone.now(), **_cursor(batch)
         )
-        return new
+        found = ((each.uid, each.headers.fingerprint) for each in batch.found)
+        tallying.add(lease.account_id, batch.counts.of(found, new=new))
+        return len(new)
 
 
 def _cursor(batch: Batch) -> dict[str, Any]:
@@ -119,8 +124,8 @@ def _cursor(batch: Batch) -> dict[str, Any]:
     return columns
 
 
-def _store_messages(account_id: int, batch: Batch) -> tuple[dict[str, int], int]:
-    """The ids of the batch's messages by fingerprint, and how many are new."""
+def _store_messages(account_id: int, batch: Batch) -> tuple[dict[str, int], set[str]]:
+    """The ids of the batch's messages by fingerprint, and which of these are new."""
     by_fingerprint: dict[str, Found] = {}
     for found in batch.found:  # of copies within the batch, the one with a body counts
         if found.content is not None or found.headers.fingerprint not in by_fingerprint:
@@ -153,7 +158,7 @@ def _store_messages(account_id: int, batch: Batch) -> tuple[dict[str, int], int]
         unique=("folder_id", "uidvalidity", "uid"),
     )
     summaries.refresh_of(account_id, ids.values())
-    return ids, len(fresh)
+    return ids, {found.headers.fingerprint for found in fresh}
 
 
 def _note_fetched_again(account_id: int, rows: Mapping[str, Message], batch: Mapping[str, Found]) -> None:

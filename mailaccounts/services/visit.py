@@ -80,7 +80,8 @@ class Visit:
         done, total = self.folder.history_done, self.folder.history_total
         if not self._examine(uids, moves="history_below", done=done, total=total, until=until):
             return False
-        folders.end_history(self.folder, left, held=self.work.held)
+        older = self.work.session.search(below=self.folder.history_until, before=left.since) if left.since else ()
+        folders.end_history(self.folder, left, older=len(older), held=self.work.held)
         return True
 
     def look_back(self) -> bool:
@@ -110,8 +111,8 @@ class Visit:
         the time was spent first."""
         if self._open().uidvalidity != self.folder.uidvalidity:
             uids = ()
-        quarantined = quarantine.uids_of(self.folder) if uids else set()
-        left = [uid for uid in uids if uid not in quarantined]
+        there = quarantine.uids_of(self.folder).union(places.stored_uids(self.folder)) if uids else set()
+        left = [uid for uid in uids if uid not in there]
         while left:
             batch = left[: narrow.size(self.folder)]
             examination = self._examination(moves="")

@@ -25,8 +25,9 @@ class Work:
     conversations whose beginning an earlier sync may have left alone. ``looked_back`` are the folders
     whose history this sync has gone on with. ``given_up`` messages in a row ended the connection; ``try_once_more``
     when the next attempt is at something else. ``careful`` once a connection has ended over what was asked for:
-    nothing is asked ahead of its turn any more. ``quarantine_due`` unless no message that made trouble is to be tried
-    again yet, ``changes_due`` unless nobody has become known since mail of the past was last looked through.
+    nothing is asked ahead of its turn any more. Of the bodies read, ``bodies_told`` are in the account's tally.
+    ``quarantine_due`` unless no message that made trouble is to be tried again yet, ``changes_due`` unless nobody has
+    become known since mail of the past was last looked through.
     """
 
     account: MailAccount
@@ -45,6 +46,7 @@ class Work:
     given_up: int = 0
     try_once_more: bool = False
     careful: bool = False
+    bodies_told: int = 0
 
     @property
     def is_over(self) -> bool:

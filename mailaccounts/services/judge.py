@@ -1,0 +1,46 @@
+"""Which letters concern somebody the host knows, and why the others don't."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mailaccounts.hooks import hooks
+from mailaccounts.rules.reasons import Reason, reason
+from mailaccounts.rules.threads import matched
+from mailaccounts.services import acquaintances, conversations
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailaccounts.models import MailAccount
+    from mailaccounts.services.store import Found
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """``wanted`` are the UIDs to store; of the others ``reasons`` tells why not."""
+
+    wanted: set[int] = field(default_factory=set)
+    reasons: dict[int, Reason] = field(default_factory=dict)
+
+    def add(self, other: Verdict) -> None:
+        self.wanted |= other.wanted
+        self.reasons |= other.reasons
+
+
+def judge(account: MailAccount, letters: Sequence[Found]) -> Verdict:
+    """Two questions to the host for the whole batch: whom it knows, also in the stored threads of ``letters``, and,
+    for the ledger, whom it passes over."""
+    keys = conversations.stored_keys(account.pk, (key for each in letters for key in each.keys))
+    people = conversations.people(keys.values())
+    addresses = set().union(*(each.headers.addresses for each in letters), *people.values())
+    told = acquaintances.ask(account, addresses)
+    stored = {key: thread for key, thread in keys.items() if not people.get(thread, set()).isdisjoint(told.known)}
+    wanted = matched([each.letter for each in letters], known=told.known, stored=stored)
+    others = {each.uid: each.headers.addresses for each in letters if each.uid not in wanted}
+    passed_over = hooks().passed_over(account, set().union(*others.values())) if others else set()
+    reasons = {
+        uid: reason(addresses, blocked=told.blocked, passed_over=passed_over) for uid, addresses in others.items()
+    }
+    return Verdict(wanted=wanted, reasons=reasons)
