@@ -47,23 +47,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='DirectoryChange',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('patterns', models.JSONField(default=list)),
-                ('added', models.BooleanField()),
-                ('told_to', models.PositiveBigIntegerField(default=0)),
-                ('told_at', models.DateTimeField(blank=True, null=True)),
-                ('worked_until', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-            ],
-            options={
-                'verbose_name': 'change of the directory',
-                'verbose_name_plural': 'changes of the directory',
-                'indexes': [models.Index(condition=models.Q(('told_at__isnull', True)), fields=['id'], name='directorychange_untold')],
-            },
-        ),
-        migrations.CreateModel(
             name='MailAccount',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -108,6 +91,42 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='DirectoryChange',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('patterns', models.JSONField(default=list)),
+                ('added', models.BooleanField()),
+                ('told_to', models.PositiveBigIntegerField(default=0)),
+                ('told_at', models.DateTimeField(blank=True, null=True)),
+                ('worked_until', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                'verbose_name': 'change of the directory',
+                'verbose_name_plural': 'changes of the directory',
+                'indexes': [models.Index(condition=models.Q(('told_at__isnull', True)), fields=['id'], name='directorychange_untold')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Tally',
+            fields=[
+                ('account', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='tally', serialize=False, to='mailaccounts.mailaccount')),
+                ('stored', models.PositiveBigIntegerField(default=0)),
+                ('again', models.PositiveBigIntegerField(default=0)),
+                ('nobody', models.PositiveBigIntegerField(default=0)),
+                ('colleagues', models.PositiveBigIntegerField(default=0)),
+                ('blocked', models.PositiveBigIntegerField(default=0)),
+                ('left_out', models.PositiveBigIntegerField(default=0)),
+                ('joined', models.PositiveBigIntegerField(default=0)),
+                ('bodies', models.PositiveBigIntegerField(default=0)),
+                ('erased', models.PositiveBigIntegerField(default=0)),
+            ],
+            options={
+                'verbose_name': 'tally',
+                'verbose_name_plural': 'tallies',
+            },
+        ),
+        migrations.CreateModel(
             name='Folder',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -122,6 +141,7 @@ class Migration(migrations.Migration):
                 ('history_to', models.DateField(blank=True, null=True)),
                 ('history_total', models.PositiveBigIntegerField(default=0)),
                 ('history_done', models.PositiveBigIntegerField(default=0)),
+                ('older', models.PositiveBigIntegerField(default=0)),
                 ('uidnext', models.PositiveBigIntegerField(default=0)),
                 ('exists', models.PositiveBigIntegerField(default=0)),
                 ('highestmodseq', models.PositiveBigIntegerField(blank=True, null=True)),

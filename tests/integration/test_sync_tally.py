@@ -83,7 +83,9 @@ def test_what_was_to_join_and_has_done_so_is_not_counted_again(
 ) -> None:
     mailbox.append(letter())
     sync_account(account.pk)
-    account.folders.filter(name="INBOX").update(joining="1")  # as a worker that is killed before it says that it is done leaves it
+    account.folders.filter(name="INBOX").update(
+        joining="1"
+    )  # as a worker that is killed before it says that it is done leaves it
     before = tally(account)
     sync_account(account.pk)
     assert tally(account) == before
