@@ -11,7 +11,7 @@ from django.forms import BaseInlineFormSet
 from crm.changes import following
 from crm.contacts import remove_company, remove_contact
 from crm.folding import fold_address, fold_domain
-from crm.models import Company, CompanyDomain, Contact, ContactAddress
+from crm.models import Barred, Company, CompanyDomain, Contact, ContactAddress
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     _CompanyAdmin = admin.ModelAdmin[Company]
     _ContactAdmin = admin.ModelAdmin[Contact]
+    _BarredAdmin = admin.ModelAdmin[Barred]
     _Addresses = admin.TabularInline[ContactAddress, Contact]
     _Domains = admin.TabularInline[CompanyDomain, Company]
     _FormSet = BaseInlineFormSet[Any, Any, Any]
 else:
-    _CompanyAdmin = _ContactAdmin = admin.ModelAdmin
+    _CompanyAdmin = _ContactAdmin = _BarredAdmin = admin.ModelAdmin
     _Addresses = _Domains = admin.TabularInline
     _FormSet = BaseInlineFormSet
 
@@ -76,6 +77,23 @@ class CompanyAdmin(Followed, _CompanyAdmin):
     list_display = ("name",)
     search_fields = ("name", "domains__domain")
     inlines = (Domains,)
+
+
+@admin.register(Barred)
+class BarredAdmin(_BarredAdmin):
+    """To look at: barring erases, and asks first, in the settings."""
+
+    list_display = ("pattern", "by", "created_at")
+    search_fields = ("pattern",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Barred | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Barred | None = None) -> bool:
+        return False
 
 
 @admin.register(Contact)

@@ -12,7 +12,7 @@ from django.db.models import BigIntegerField, F, QuerySet, Value
 from django.urls import reverse
 
 from crm.folding import domain_of, fold_address, fold_domain, folded_column, spellings
-from crm.models import CompanyDomain, Contact, ContactAddress
+from crm.models import Barred, CompanyDomain, Contact, ContactAddress
 from mailaccounts.models import MailAccount
 
 if TYPE_CHECKING:
@@ -44,16 +44,21 @@ def known(addresses: Collection[str]) -> dict[str, Known]:
     domains = {domain_of(each) for each in wanted}
     contacts = ContactAddress.objects.filter(folded__among=wanted)
     companies = CompanyDomain.objects.filter(folded__among=domains)
+    barred = Barred.objects.filter(pattern__among=set().union(*map(_patterns, wanted)))
     rows = _columns(contacts, F("folded"), contact=F("contact_id"), name=F("contact__name")).union(
-        _columns(companies, F("folded"), company=F("company_id"), name=F("company__name")), *_ours(wanted), all=True
+        _columns(companies, F("folded"), company=F("company_id"), name=F("company__name")),
+        _columns(barred, F("pattern")),
+        *_ours(wanted),
+        all=True,
     )
-    ours, theirs = set(), {}
+    nobody, theirs = set(), {}
     for key, contact_id, company_id, name in rows:
         if contact_id or company_id:
             theirs[key] = Known(contact_id=contact_id, company_id=company_id, name=name)
         else:
-            ours.add(fold_address(key))
-    found = {each: theirs.get(each) or theirs.get(domain_of(each)) for each in wanted - ours}
+            nobody.add(fold_address(key))
+    wanted = {each for each in wanted if nobody.isdisjoint(_patterns(each))}
+    found = {each: theirs.get(each) or theirs.get(domain_of(each)) for each in wanted}
     return {address: whose for address, each in folded.items() if (whose := found.get(each))}
 
 
@@ -69,14 +74,29 @@ def ignored_because(contact: Contact) -> dict[str, str]:
     """Those of the contact's addresses with which mail isn't collected, and why, in words."""
     addresses = [each.address for each in contact.addresses.all()]
     reasons = dict.fromkeys(own_addresses(addresses), "it belongs to one of your own users")
-    barred = (each for each in addresses if is_barred(domain_of(each)))
-    return reasons | dict.fromkeys(barred, "its domain is barred (CRM_BARRED_DOMAINS)")
+    reasons |= dict.fromkeys(barred(addresses), "it, or its domain, is barred")
+    named = (each for each in addresses if is_barred(domain_of(each)))
+    return reasons | dict.fromkeys(named, "its domain is barred (CRM_BARRED_DOMAINS)")
+
+
+def barred(patterns: Collection[str]) -> set[str]:
+    """Those of ``patterns``, addresses or ``@domain``, that are barred here, with their domain perhaps. One query."""
+    folded = {each: _patterns(fold_address(each)) for each in patterns}
+    found = Barred.objects.filter(pattern__among=set().union(*folded.values()))
+    there = set(found.values_list("pattern", flat=True))
+    return {each for each, names in folded.items() if not there.isdisjoint(names)}
 
 
 def is_barred(domain: str) -> bool:
     """Whether ``domain``, or one above it, is in CRM_BARRED_DOMAINS."""
     barred = tuple("." + fold_domain(each.lstrip("@.")) for each in settings.CRM_BARRED_DOMAINS)
     return f".{fold_domain(domain)}".endswith(barred)
+
+
+def _patterns(folded: str) -> set[str]:
+    """By what an address, or ``@domain``, may be barred: itself, its domain, and those above it."""
+    labels = domain_of(folded).split(".")
+    return {folded, *("@" + ".".join(labels[start:]) for start in range(len(labels)))}
 
 
 def _ours(folded: Collection[str]) -> list[QuerySet[Any, Any]]:

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 
 from crm.contacts import company_named, set_addresses, set_domains
 from crm.folding import fold_address, fold_domain
 from crm.models import Company, CompanyDomain, Contact, ContactAddress
+from crm.public_domains import is_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.http import QueryDict
+
+    from mailaccounts.models import DirectoryChange
 
     _ContactForm = forms.ModelForm[Contact]
     _CompanyForm = forms.ModelForm[Company]
@@ -43,6 +47,7 @@ class ContactForm(_ContactForm):
     """
 
     company_name = forms.CharField(label="Company", max_length=200, required=False)
+    removed: DirectoryChange | None = None  # by saving
 
     class Meta:
         model = Contact
@@ -86,7 +91,7 @@ class ContactForm(_ContactForm):
         self.instance.company = company_named(self.cleaned_data["company_name"])
         contact = super().save(commit)
         main_first = sorted((row for row in self.rows if row.address), key=lambda row: not row.is_main)
-        set_addresses(contact, [row.address for row in main_first])
+        self.removed = set_addresses(contact, [row.address for row in main_first])
         return contact
 
     def _rows_stored(self) -> list[AddressRow]:
@@ -117,6 +122,7 @@ class CompanyForm(_CompanyForm):
         help_text="Mail with anybody at one of these domains belongs to the company, contacts or not. "
         "Separate several with spaces.",
     )
+    removed: DirectoryChange | None = None  # by saving
 
     class Meta:
         model = Company
@@ -134,7 +140,7 @@ class CompanyForm(_CompanyForm):
     @transaction.atomic
     def save(self, commit: bool = True) -> Company:
         company = super().save(commit)
-        set_domains(company, self.cleaned_data["domain_names"])
+        self.removed = set_domains(company, self.cleaned_data["domain_names"])
         return company
 
     def _is_fine(self, domain: str) -> bool:
@@ -146,6 +152,25 @@ class CompanyForm(_CompanyForm):
         except ValidationError as error:
             raise ValidationError(error.messages) from None  # the field has another name here
         return True
+
+
+class BarForm(forms.Form):
+    """What to bar, an address or a domain; ``cleaned_data["pattern"]`` is folded."""
+
+    pattern = forms.CharField(
+        label="Address or domain", max_length=320, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+    def clean_pattern(self) -> str:
+        typed = self.cleaned_data["pattern"].strip().lower()
+        local, _, domain = typed.rpartition("@")
+        try:
+            validate_email(typed if local else f"anybody@{domain}")
+        except ValidationError:
+            raise ValidationError("Enter an email address or a domain, such as example.com.") from None
+        if not local and is_public(fold_domain(domain)):
+            raise ValidationError(f"Too many people have addresses at {domain}: bar one address at a time.")
+        return fold_address(typed) if local else f"@{fold_domain(domain)}"
 
 
 def rows_typed(typed: QueryDict) -> list[AddressRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import models, transaction
@@ -156,6 +157,22 @@ class ContactAddress(models.Model):
     def clean(self) -> None:
         if ContactAddress.objects.filter(folded=fold_address(self.address)).exclude(pk=self.pk).exists():
             raise ValidationError({"address": _("There is a contact with this address already.")})
+
+
+class Barred(models.Model):
+    """An address, or ``@domain`` with those below it, that never counts as a contact; folded."""
+
+    pattern = models.CharField(max_length=LONGEST_FOLDED, unique=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("barred address or domain")
+        verbose_name_plural = _("barred addresses and domains")
+        ordering = ("pattern",)
+
+    def __str__(self) -> str:
+        return self.pattern.removeprefix("@")
 
 
 class TimelineEntry(models.Model):

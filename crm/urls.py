@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from crm import people_views, views
+from crm import barred_views, people_views, views
 from crm.sign_in import views as sign_in
 
 # One way in for everybody, second step and limits included.
@@ -16,13 +16,18 @@ urlpatterns = [
     path("contacts/", views.contacts, name="contacts"),
     path("contacts/add/", views.edit_contact, name="contact_add"),
     path("contacts/<int:pk>/", views.contact, name="contact"),
+    path("contacts/left-behind/", people_views.left_behind, name="left_behind"),
+    path("contacts/<int:pk>/remove/", people_views.remove_contact, name="contact_remove"),
     path("contacts/<int:pk>/looking/", people_views.looking_for_contact, name="contact_looking"),
     path("contacts/<int:pk>/edit/", views.edit_contact, name="contact_edit"),
     path("companies/<int:pk>/", views.company, name="company"),
+    path("companies/<int:pk>/remove/", people_views.remove_company, name="company_remove"),
     path("companies/<int:pk>/looking/", people_views.looking_for_company, name="company_looking"),
     path("companies/<int:pk>/edit/", views.edit_company, name="company_edit"),
     path("inbox/", views.inbox, name="inbox"),
     path("admin/", admin.site.urls),
+    path("settings/barred/", barred_views.barred, name="barred"),
+    path("settings/barred/<int:pk>/lift/", barred_views.lift, name="barred_lift"),
     path("settings/security/", sign_in.security, name="security"),
     path("accounts/", include("crm.sign_in.urls")),
     path("accounts/", include("allauth.urls")),

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from crm import directory, selectors
 from crm.forms import CompanyForm, ContactForm
 from crm.models import Company, Contact
+from crm.people_views import left_behind_by
 from mailaccounts import selectors as mailbox
 from mailaccounts.models import Role
 
@@ -57,7 +58,8 @@ def contact(request: HttpRequest, pk: int) -> HttpResponse:
 def company(request: HttpRequest, pk: int) -> HttpResponse:
     """One company, its people, and the mail with anybody there, newest first."""
     found = get_object_or_404(Company.objects.prefetch_related("domains", "contacts__addresses"), pk=pk)
-    barred = [each for each in found.domains.all() if directory.is_barred(each.domain)]
+    here = directory.barred([f"@{each.domain}" for each in found.domains.all()])
+    barred = [each for each in found.domains.all() if f"@{each.domain}" in here or directory.is_barred(each.domain)]
     shown = {"company": found, "barred": barred, "looking": selectors.looking(found)}
     return render(request, "crm/company.html", {**_timeline(request, found), **shown})
 
@@ -109,7 +111,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 def _saved(request: HttpRequest, form: ContactForm | CompanyForm) -> HttpResponse:
     saved = form.save()
     messages.success(request, f"{saved.name} is saved.")
-    return redirect(saved)
+    return left_behind_by(request, form.removed) or redirect(saved)
 
 
 def _timeline(request: HttpRequest, whose: Contact | Company) -> dict[str, Any]:

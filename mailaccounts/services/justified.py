@@ -32,6 +32,10 @@ class Unjustified:
     conversations: int = 0
     complete: bool = True
 
+    @property
+    def is_nothing(self) -> bool:
+        return self.complete and not self.messages
+
 
 def count(patterns: Collection[str], *, accounts: Q | None = None, seconds: float = COUNTING_SECONDS) -> Unjustified:
     """How much mail with ``patterns`` (addresses, or ``@domain``) nobody known justifies as things stand."""
