@@ -15,7 +15,8 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import InvalidInput, MailAccountsError, UnsafeArgument
 from mailaccounts.mail.compose import Mailbox, adopt, new_message_id, wire_address
 from mailaccounts.models import AccountStatus, MailAccount
-from mailaccounts.services.outbox import Written, post
+from mailaccounts.services.drafts import Written
+from mailaccounts.services.outbox import post
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,6 +13,8 @@ from django.db.models.functions import Length, Lower
 from mailaccounts.hooks import hooks
 from mailaccounts.models import (
     ERASING,
+    AccountStatus,
+    Alias,
     AuditAction,
     AuditEntry,
     Enclosed,
@@ -81,6 +83,10 @@ def access_to(messages: Iterable[Message], user: Any) -> dict[int, Access]:
     return {pk: Access(level) for pk, level in found.annotate(access=access).values_list("pk", "access")}
 
 
+def _files() -> QuerySet[Enclosed]:
+    return Enclosed.objects.defer("content").annotate(size=Length("content"))
+
+
 def _own(user: Any) -> QuerySet[MailAccount]:
     return accounts_for(user).exclude(status_code=ERASING)
 
@@ -92,6 +98,31 @@ def _shared(user: Any, *visibilities: Visibility) -> QuerySet[Message]:
     shared = MailAccount.objects.filter(hooks().shares_with(user)).exclude(status_code=ERASING)
     shows = Q(account__in=shared.filter(visibility__in=visibilities)) & ~Q(shown=Shown.HIDDEN)
     return Message.objects.filter(Q(account__in=_own(user)) | shows | Q(account__in=shared, shown=Shown.REVEALED))
+
+
+def senders_for(user: Any) -> QuerySet[MailAccount]:
+    """The accounts ``user`` may write from, those that can send first."""
+    usable = (
+        _own(user)
+        .exclude(status=AccountStatus.DISCONNECTED)
+        .order_by(Case(When(smtp_host="", then=Value(1)), default=Value(0)), "address")
+    )
+    managed = [each.pk for each in usable if hooks().can_manage(user, each)]
+    return usable.filter(pk__in=managed).prefetch_related(
+        Prefetch("aliases", Alias.objects.filter(proven_at__isnull=False))
+    )
+
+
+def outgoing_for(user: Any) -> QuerySet[Outgoing]:
+    """What ``user`` writes, and has written, from their own accounts; nobody else sees it."""
+    if not user.is_authenticated:
+        return Outgoing.objects.none()
+    return Outgoing.objects.filter(author=user, account__in=_own(user))
+
+
+def enclosed_in(message: Outgoing) -> QuerySet[Enclosed]:
+    """The files that go along with a message, each with its ``size`` and without its bytes."""
+    return _files().filter(outgoing=message)
 
 
 def receipts_for(user: Any) -> QuerySet[AuditEntry]:
@@ -133,11 +164,10 @@ def messages_about(address: str) -> QuerySet[Message]:
 def outgoing_to(address: str) -> QuerySet[Outgoing]:
     """What is being written to a person, or was, in whatever account; without what it says. For operators as well.
     Each of ``enclosed`` has its ``size``, and not its bytes."""
-    files = Enclosed.objects.defer("content").annotate(size=Length("content"))
     return (
         written_to([address])
         .select_related("account")
-        .prefetch_related("recipients", Prefetch("enclosed", files))
+        .prefetch_related("recipients", Prefetch("enclosed", _files()))
         .defer("raw", "body_text", "body_html")
         .order_by("created_at", "pk")
     )

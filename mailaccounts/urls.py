@@ -14,10 +14,13 @@ from mailaccounts.views import (
     invitation,
     migrate,
     oauth,
+    outbox,
     probe,
     quarantine,
     servers,
     tenants,
+    writer,
+    writing,
 )
 
 app_name = "mailaccounts"
@@ -47,6 +50,10 @@ pages: list[URLPattern | URLResolver] = [
     path("<int:pk>/certificate/", migrate.certificate, name="certificate"),
     path("<int:pk>/certificate/json/", migrate.certificate_json, name="certificate_json"),
     path("<int:pk>/allow-sending/", oauth.allow_sending, name="allow_sending"),
+    path("<int:pk>/writing/", writer.writer, name="writer"),
+    path("<int:pk>/aliases/", writer.add_alias, name="add_alias"),
+    path("<int:pk>/aliases/<int:alias>/remove/", writer.remove_alias, name="remove_alias"),
+    path("aliases/<str:token>/", writer.prove_alias, name="prove_alias"),
     path("<int:pk>/reconnect/", connect.reconnect, name="reconnect"),
     path("<int:pk>/servers/", servers.servers, name="servers"),
     path("<int:pk>/disconnect/", disconnect.disconnect, name="disconnect"),
@@ -57,6 +64,14 @@ pages: list[URLPattern | URLResolver] = [
 
 mail: list[URLPattern | URLResolver] = [
     path("erasing/<int:pk>/", erasing.erasing, name="erasing"),
+    path("new/", writing.compose, name="compose"),
+    path("message/<int:pk>/reply/", writing.reply, name="reply"),
+    path("message/<int:pk>/reply-all/", writing.reply_all, name="reply_all"),
+    path("message/<int:pk>/forward/", writing.forward, name="forward"),
+    path("drafts/", outbox.drafts, name="drafts"),
+    path("drafts/<int:pk>/", writing.draft, name="draft"),
+    path("outbox/", outbox.outbox, name="outbox"),
+    path("outbox/<int:pk>/", outbox.outgoing, name="outgoing"),
 ]
 
 urlpatterns = [

@@ -10,8 +10,8 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.mail.compose import Mailbox
 from mailaccounts.models import Outgoing
-from mailaccounts.services import outbox
-from mailaccounts.services.outbox import Written
+from mailaccounts.services import drafts, outbox
+from mailaccounts.services.drafts import Written
 
 if TYPE_CHECKING:
     from mailaccounts.models import MailAccount
@@ -28,7 +28,7 @@ def written(*to: str, **changes: Any) -> Written:
 
 def queued(account: MailAccount, *to: str, **changes: Any) -> Outgoing:
     """The same, waiting to be sent."""
-    message = outbox.begin(account, written(*to, **changes), author=account.owner)
+    message = drafts.begin(account, written(*to, **changes), author=account.owner)
     outbox.queue(message)
     message.refresh_from_db()
     return message

@@ -30,6 +30,29 @@ class SenderRefused(SendingError):
     next_step = "Ask the mailbox's administrator for permission to send as it."
 
 
+class SenderNotProven(SendingError):
+    """An address that isn't, or isn't any more, an alias of the account's."""
+
+    code = "sender_not_proven"
+    sentence = "It isn't proven that you get mail at {address}."
+    next_step = "Choose another sender, or prove the address on the account's page for writing."
+
+
+class AliasLinkExpired(SendingError):
+    code = "alias_link_expired"
+    sentence = "The link is older than three days."
+    next_step = "Have another one mailed to the address, on the account's page for writing."
+
+
+class NoWayToAnswer(SendingError):
+    """Of somebody who has no mailbox connected."""
+
+    code = "no_way_to_answer"
+    remedy = Remedy.RECONNECT
+    sentence = "You have no mailbox here to write from."
+    next_step = "Connect one in Settings → Email accounts."
+
+
 class NoRecipients(SendingError):
     code = "no_recipients"
     sentence = "The message is addressed to nobody."

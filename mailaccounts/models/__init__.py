@@ -2,6 +2,7 @@
 
 from mailaccounts import lookups as _lookups  # noqa: F401 - registers them
 from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, MailAccount, Visibility
+from mailaccounts.models.alias import Alias
 from mailaccounts.models.audit import AuditAction, AuditEntry
 from mailaccounts.models.blocked import Blocked
 from mailaccounts.models.client import ClientProof, OAuthClient
@@ -23,17 +24,29 @@ from mailaccounts.models.message import (
     ThreadKey,
 )
 from mailaccounts.models.migration import MigrationRun, MigrationStep
-from mailaccounts.models.outgoing import IN_THE_POST, Enclosed, Filing, Outgoing, OutgoingState, Recipient
+from mailaccounts.models.outgoing import (
+    EDITABLE,
+    IN_THE_POST,
+    RECIPIENTS_REFUSED,
+    Enclosed,
+    Filing,
+    Outgoing,
+    OutgoingState,
+    Recipient,
+)
 from mailaccounts.models.quarantine import Fault, Quarantined
 from mailaccounts.models.sealed import SealedText
 from mailaccounts.models.tally import Tally
 from mailaccounts.models.tenant import TenantAccess
 
 __all__ = [
+    "EDITABLE",
     "ERASING",
     "IN_THE_POST",
     "NEEDS_SOMEBODY",
+    "RECIPIENTS_REFUSED",
     "AccountStatus",
+    "Alias",
     "Attachment",
     "AuditAction",
     "AuditEntry",

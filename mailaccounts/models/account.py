@@ -40,6 +40,8 @@ class MailAccount(models.Model):
     ``takes_tokens`` when the IMAP server offered sign-in with OAuth at the last login, ``exchanged_by`` is the preset
     that the domain's mail goes to, "" when that isn't known.
 
+    ``sender_name`` is what messages written here give beside the address, ``signature`` what they end with.
+
     ``revision`` grows with each change of what is stored of its mail: whoever shows that mail knows by it whether
     there is anything new. ``last_mail_at`` is when a sync last found something new. Until ``watched_until`` the
     watcher whose token is ``watcher`` has a connection that tells what arrives, or is about to, so that polling may be
@@ -64,6 +66,9 @@ class MailAccount(models.Model):
 
     takes_tokens = models.BooleanField(default=False, editable=False)
     exchanged_by = models.CharField(max_length=40, blank=True, editable=False)
+
+    sender_name = models.CharField(max_length=255, blank=True)
+    signature = models.TextField(max_length=2000, blank=True)
 
     visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.OWNER)
     since = models.DateField(null=True, blank=True, help_text=_("Mail older than this is left alone."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailaccounts.models.message import Role
@@ -29,18 +30,21 @@ class Filing(models.TextChoices):
     FAILED = "failed", _("Not filed in Sent")
 
 
+RECIPIENTS_REFUSED = "recipients_refused"  # the code of a sent message that not everybody got
 IN_THE_POST = (OutgoingState.QUEUED, OutgoingState.SENDING, OutgoingState.UNCERTAIN)
+EDITABLE = (OutgoingState.DRAFT, OutgoingState.FAILED)
 RECIPIENT_ROLES = (Role.TO, Role.CC, Role.BCC)
 
 
 class Outgoing(models.Model):
     """A message of ``author``'s, None for the host itself. ``message_id`` is without angle brackets and stays the same
     however often the message is sent; ``references`` as Message has them. ``body_html`` is clean (mail.sanitize).
+    ``sender`` is the Alias it is from, "" for the account's own address; ``forwards`` the message that it passes on.
 
     ``raw`` is the message in wire form, made when it is queued, so that every attempt and the copy in Sent are the
-    same. Once a copy is in Sent, neither it nor the bodies are kept here. ``code`` and ``message`` are those of the
-    error that stands in its way, or that a sent message didn't reach everybody for; the sentence may name recipients
-    and is the author's alone.
+    same. Once a copy is in Sent, neither it nor the bodies are kept here, unless it ``is_short`` of recipients.
+    ``code`` and ``message`` are those of the error that stands in its way, or that a sent message didn't reach
+    everybody for; the sentence may name recipients and is the author's alone.
 
     ``attempts`` counts how often it was begun to be handed over, ``failures`` what went wrong in a row before that. At
     ``next_at`` a tick takes care of it. One ``held_at`` some time waits for the account to sign in with something else
@@ -55,7 +59,11 @@ class Outgoing(models.Model):
     in_reply_to = models.ForeignKey(
         "mailaccounts.Message", models.SET_NULL, null=True, blank=True, related_name="answers"
     )
+    forwards = models.ForeignKey(
+        "mailaccounts.Message", models.SET_NULL, null=True, blank=True, related_name="passed_on"
+    )
     references = models.TextField(blank=True)
+    sender = models.CharField(max_length=254, blank=True)
     sender_name = models.CharField(max_length=255, blank=True)
     subject = models.TextField(blank=True)
     body_text = models.TextField(blank=True)
@@ -74,6 +82,7 @@ class Outgoing(models.Model):
 
     filing = models.CharField(max_length=9, choices=Filing, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(default=timezone.now)
     queued_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
 
@@ -106,6 +115,11 @@ class Outgoing(models.Model):
     def __str__(self) -> str:
         """Not the subject: the admin and error reports print this."""
         return f"{self.state} {self.pk}"
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it didn't reach everybody, and those it didn't reach may still be sent it."""
+        return self.state == OutgoingState.SENT and self.code == RECIPIENTS_REFUSED
 
     @property
     def is_in_mailbox(self) -> bool:

@@ -7,30 +7,60 @@ from typing import TYPE_CHECKING, Any
 from mailaccounts.mail import answering
 from mailaccounts.mail.answering import Original
 from mailaccounts.mail.compose import Mailbox
-from mailaccounts.models import MailAccount, Role
-from mailaccounts.services.outbox import Written, begin
+from mailaccounts.models import Alias, MailAccount, Role
+from mailaccounts.services.drafts import Written, begin
 
 if TYPE_CHECKING:
     from mailaccounts.models import Message, Outgoing
 
 
-def reply(message: Message, *, author: Any, everyone: bool = False) -> Outgoing:
-    """A draft to whoever wrote the message, or to ``everyone`` who has it, that quotes it."""
-    answer = answering.reply(_original(message), own=_own(message.account), everyone=everyone)
-    written = Written(to=answer.to, cc=answer.cc, subject=answer.subject, text=answer.text)
-    return begin(message.account, written, author=author, in_reply_to=message, references=answer.references)
+def new(account: MailAccount, *, to: tuple[Mailbox, ...] = ()) -> Written:
+    """What a message begins with that answers none."""
+    return Written(to=to, sender_name=account.sender_name, text=signed(account))
 
 
-def forward(message: Message, *, author: Any) -> Outgoing:
+def reply(message: Message, *, author: Any, everyone: bool = False, account: MailAccount | None = None) -> Outgoing:
+    """A draft to whoever wrote the message, or to ``everyone`` who has it, that quotes it; from ``account`` when
+    somebody answers what came to another's."""
+    account = account or message.account
+    answer = answering.reply(_original(message), own=_own(account), everyone=everyone)
+    written = Written(
+        to=answer.to,
+        cc=answer.cc,
+        sender=_written_to(message, account),
+        sender_name=account.sender_name,
+        subject=answer.subject,
+        text=signed(account) + answer.text,
+    )
+    return begin(account, written, author=author, in_reply_to=message, references=answer.references)
+
+
+def forward(message: Message, *, author: Any, account: MailAccount | None = None) -> Outgoing:
     """A draft to nobody yet, with what the message says. What is attached to it is at the server, not here."""
+    account = account or message.account
     answer = answering.forward(_original(message))
-    return begin(message.account, Written(subject=answer.subject, text=answer.text), author=author)
+    text = signed(account) + answer.text
+    written = Written(sender_name=account.sender_name, subject=answer.subject, text=text)
+    return begin(account, written, author=author, forwards=message)
+
+
+def signed(account: MailAccount) -> str:
+    """The end of a message, with the mark that mail programs know a signature by (RFC 3676 §4.3)."""
+    return f"\n\n-- \n{account.signature}" if account.signature else ""
 
 
 def _own(account: MailAccount) -> set[str]:
     """The addresses of the account's owner: nobody writes to themselves by answering everyone."""
-    addresses = MailAccount.objects.filter(owner=account.owner_id).values_list("address", flat=True)
-    return {address.lower() for address in addresses}
+    theirs = MailAccount.objects.filter(owner=account.owner_id).values_list("address", flat=True)
+    aliases = Alias.objects.filter(account__owner=account.owner_id, proven_at__isnull=False)
+    return {address.lower() for address in [*theirs, *aliases.values_list("address", flat=True)]}
+
+
+def _written_to(message: Message, account: MailAccount) -> str:
+    """The alias that the message was written to: it is answered from there."""
+    to = {each.address for each in message.participants.all() if each.role in {Role.TO, Role.CC}}
+    proven = account.aliases.filter(proven_at__isnull=False).values_list("address", flat=True)
+    return next((address for address in proven if address.lower() in to), "")
 
 
 def _original(message: Message) -> Original:

@@ -73,7 +73,7 @@ def _transmit(held: Outgoing) -> None:
     raw, by_server = bytes(held.raw or b""), files_sent(held.account)
     recipients = {each: wire_address(each.address) for each in held.recipients.all()}
     with login.open_smtp(held.account) as session:
-        sender, addresses = wire_address(held.account.address), list(dict.fromkeys(recipients.values()))
+        sender, addresses = wire_address(held.sender or held.account.address), list(dict.fromkeys(recipients.values()))
         refused = session.offer(sender, addresses, size=len(raw))
         remark = _remark(held, {each: address for each, address in recipients.items() if address in refused})
         outgoing.begin_handing_over(held)

@@ -1,89 +1,42 @@
-"""What an author does with a message: writes it, has it sent, takes it back, decides what became of it.
+"""What an author does with a message that is written: has it sent, takes it back, decides what became of it.
 
 Whatever can be wrong with a message is found when it is queued, while its author is there; the draft is kept.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from mailaccounts import presets
-from mailaccounts.conf import settings
 from mailaccounts.errors import (
     AccountDisconnected,
-    InvalidInput,
     MailAccountsError,
     MessageTooLarge,
     NoRecipients,
     OutgoingChanged,
+    SenderNotProven,
     SendingNotAllowed,
-    UnsafeArgument,
 )
-from mailaccounts.mail.compose import Draft, Enclosure, Mailbox, compose, new_message_id, wire_address
-from mailaccounts.mail.sanitize import clean_html, html_to_text
-from mailaccounts.models import AccountStatus, Enclosed, Message, Outgoing, OutgoingState, Recipient, Role
+from mailaccounts.mail.compose import compose, new_message_id, wire_address
+from mailaccounts.models import EDITABLE, AccountStatus, Outgoing, OutgoingState
 from mailaccounts.queue import Job, enqueue
+from mailaccounts.services import drafts
 from mailaccounts.services import outgoing as states
 from mailaccounts.services.deliver import files_sent
-from mailaccounts.services.outgoing import FREE, NO_TROUBLE, QUEUED_FOR, trouble
+from mailaccounts.services.outgoing import FREE, IN_MAILBOX, NO_TROUBLE, QUEUED_FOR, trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from mailaccounts.mail.compose import Mailbox
     from mailaccounts.models import MailAccount
-
-EDITABLE = (OutgoingState.DRAFT, OutgoingState.FAILED)
-MAX_ADDRESS, MAX_NAME = 320, 255  # characters, of what was typed
+    from mailaccounts.services.drafts import Written
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What an author has written so far; it needn't be right yet."""
-
-    to: tuple[Mailbox, ...] = ()
-    cc: tuple[Mailbox, ...] = ()
-    bcc: tuple[Mailbox, ...] = ()
-    sender_name: str = ""
-    subject: str = ""
-    text: str = field(default="", repr=False)
-    html: str = field(default="", repr=False)
-    enclosures: tuple[Enclosure, ...] = ()
-
-
-def begin(
-    account: MailAccount,
-    written: Written,
-    *,
-    author: Any,
-    in_reply_to: Message | None = None,
-    references: tuple[str, ...] = (),
-) -> Outgoing:
-    """A draft. UnsafeArgument or InvalidInput for what no database keeps."""
-    columns = _columns(written)
-    with transaction.atomic():
-        draft = Outgoing.objects.create(
-            account=account,
-            author=author,
-            message_id=new_message_id(account.address),
-            in_reply_to=in_reply_to,
-            references=" ".join(references),
-            **columns,
-        )
-        _write_parts(draft, written)
-    return draft
-
-
-def change(draft: Outgoing, written: Written) -> None:
-    """The draft, or what couldn't be sent, says this now. OutgoingChanged when it is in the post by now."""
-    columns = _columns(written) | {"raw": None, **NO_TROUBLE}
-    with transaction.atomic():
-        if not states.step(_in(draft, *EDITABLE), draft, OutgoingState.DRAFT, **columns):
-            raise OutgoingChanged
-        _write_parts(draft, written)
+GOES_ON = (  # of a message into one that says the same
+    *("account", "author", "sender", "sender_name", "subject", "body_text", "body_html"),
+    *("in_reply_to", "references", "forwards"),
+)
 
 
 def queue(draft: Outgoing) -> None:
@@ -91,8 +44,8 @@ def queue(draft: Outgoing) -> None:
     post already."""
     draft.refresh_from_db()
     try:
-        raw = compose(_read(draft))
-        _insist(draft.account, raw, recipients=_mailboxes(draft))
+        raw = compose(drafts.read(draft))
+        _insist(draft.account, raw, recipients=drafts.recipients(draft), sender=draft.sender)
     except MailAccountsError as error:
         _in(draft, *EDITABLE).update(**trouble(error))
         raise
@@ -103,8 +56,10 @@ def post(account: MailAccount, raw: bytes, *, message_id: str, recipients: Writt
     """Has a message sent that was composed elsewhere (mail.compose.adopt), to these recipients."""
     _insist(account, raw, recipients=(*recipients.to, *recipients.cc, *recipients.bcc))
     with transaction.atomic():
-        made = Outgoing.objects.create(account=account, author=author, message_id=message_id, **_columns(recipients))
-        _write_parts(made, recipients)
+        made = Outgoing.objects.create(
+            account=account, author=author, message_id=message_id, **drafts.columns_of(recipients)
+        )
+        drafts.address(made, recipients)
         _post(_in(made, OutgoingState.DRAFT), made, raw=raw)
     return made
 
@@ -131,12 +86,49 @@ def take_back(message: Outgoing) -> None:
         raise OutgoingChanged
 
 
-def discard(message: Outgoing) -> None:
-    """Deletes a draft, or what couldn't be sent; OutgoingChanged when it is in the post or was sent."""
+def look_again(message: Outgoing) -> None:
+    """Has a worker look into Sent once more for what may have been sent. OutgoingChanged when that is known by now."""
     with transaction.atomic():
-        if not _in(message, *EDITABLE).select_for_update().only("pk").first():
+        rows = _in(message, OutgoingState.UNCERTAIN).filter(FREE)
+        if not rows.update(next_at=timezone.now() + QUEUED_FOR, failures=0):
             raise OutgoingChanged
-        message.delete()
+        enqueue(Job.SEND, message.pk)
+
+
+def to_the_refused(message: Outgoing) -> Outgoing:
+    """A draft of the same for those only whom it wasn't taken for, its files included. OutgoingChanged when somebody
+    asked for it before."""
+    with transaction.atomic():
+        rows = _in(message, OutgoingState.SENT).select_for_update(of=("self",)).select_related("account", "author")
+        sent = rows.first()
+        if sent is None or not sent.is_short:
+            raise OutgoingChanged
+        draft = Outgoing.objects.create(
+            message_id=new_message_id(sent.account.address),
+            **{name: getattr(sent, name) for name in GOES_ON},
+        )
+        sent.recipients.filter(refused=True).update(outgoing=draft, refused=False)
+        sent.enclosed.update(outgoing=draft)
+        _settle(sent)
+    return draft
+
+
+def settle(message: Outgoing) -> None:
+    """Its author leaves it at those who got it. OutgoingChanged when that was said before."""
+    with transaction.atomic():
+        sent = _in(message, OutgoingState.SENT).select_for_update().first()
+        if sent is None or not sent.is_short:
+            raise OutgoingChanged
+        _settle(sent)
+
+
+def _settle(sent: Outgoing) -> None:
+    """What it says was only kept for those whom it wasn't taken for."""
+    columns: dict[str, Any] = {"code": "", "message": ""}
+    if sent.is_in_mailbox:
+        columns |= IN_MAILBOX
+    Outgoing.objects.filter(pk=sent.pk).update(**columns)
+    sent.enclosed.all().delete()
 
 
 def _post(rows: Any, message: Outgoing, **columns: Any) -> None:
@@ -148,88 +140,22 @@ def _post(rows: Any, message: Outgoing, **columns: Any) -> None:
         enqueue(Job.SEND, message.pk)
 
 
-def _insist(account: MailAccount, raw: bytes, *, recipients: tuple[Mailbox, ...]) -> None:
+def _insist(account: MailAccount, raw: bytes, *, recipients: tuple[Mailbox, ...], sender: str = "") -> None:
     """That the message may be sent, as far as one can know before the server is asked."""
     if account.status == AccountStatus.DISCONNECTED:
         raise AccountDisconnected(address=account.address)
     if account.smtp is None:
         raise SendingNotAllowed(address=account.address)
+    if sender and not account.aliases.filter(address__iexact=sender, proven_at__isnull=False).exists():
+        raise SenderNotProven(address=sender)
     if not recipients:
         raise NoRecipients
     for each in recipients:
         wire_address(each.address)
-    preset = presets.for_mailbox(account.address, account.imap_host, extra=settings.extra_presets)
-    known = preset.limits.message_bytes if preset else None
-    limit = min(settings.max_outgoing_bytes, known or settings.max_outgoing_bytes)
+    limit = drafts.limit_of(account)
     if len(raw) > limit:
         raise MessageTooLarge(host=account.smtp_host, size=len(raw), limit=limit)
 
 
 def _in(message: Outgoing, *wanted: OutgoingState) -> Any:
     return Outgoing.objects.filter(pk=message.pk, state__in=wanted)
-
-
-def _columns(written: Written) -> dict[str, str]:
-    """Of the draft itself. HTML is cleaned, and read for those who see text only."""
-    html = clean_html(written.html) if written.html else ""
-    columns = {
-        "sender_name": written.sender_name,
-        "subject": written.subject,
-        "body_text": written.text or html_to_text(html),
-        "body_html": html,
-    }
-    typed = [*columns.values(), *(text for each in _all(written) for text in (each.address, each.name))]
-    if any("\0" in text for text in typed):
-        raise UnsafeArgument(what="What was typed")
-    if any(len(each.address) > MAX_ADDRESS or len(each.name) > MAX_NAME for each in _all(written)):
-        raise InvalidInput(what="A recipient, which is too long,")
-    if len(written.sender_name) > MAX_NAME:
-        raise InvalidInput(what="The sender's name, which is too long,")
-    return columns
-
-
-def _all(written: Written) -> Iterator[Mailbox]:
-    yield from (*written.to, *written.cc, *written.bcc)
-
-
-def _write_parts(draft: Outgoing, written: Written) -> None:
-    draft.recipients.all().delete()
-    draft.enclosed.all().delete()
-    Recipient.objects.bulk_create(
-        Recipient(outgoing=draft, role=role, position=position, address=each.address, name=each.name)
-        for role, mailboxes in ((Role.TO, written.to), (Role.CC, written.cc), (Role.BCC, written.bcc))
-        for position, each in enumerate(mailboxes)
-    )
-    for position, each in enumerate(written.enclosures):  # one by one: each may be large
-        Enclosed.objects.create(
-            outgoing=draft,
-            position=position,
-            name=each.name.replace("\0", "")[-MAX_NAME:],
-            content_type=each.content_type[:127],
-            content=each.content,
-        )
-
-
-def _mailboxes(draft: Outgoing, *roles: Role) -> tuple[Mailbox, ...]:
-    rows = draft.recipients.filter(role__in=roles) if roles else draft.recipients.all()
-    return tuple(Mailbox(address=each.address, name=each.name) for each in rows)
-
-
-def _read(draft: Outgoing) -> Draft:
-    account = draft.account
-    return Draft(
-        sender=Mailbox(address=account.address, name=draft.sender_name),
-        to=_mailboxes(draft, Role.TO),
-        cc=_mailboxes(draft, Role.CC),
-        message_id=draft.message_id,
-        date=timezone.now(),
-        subject=draft.subject,
-        text=draft.body_text,
-        html=draft.body_html,
-        in_reply_to=draft.in_reply_to.message_id if draft.in_reply_to else "",
-        references=tuple(draft.references.split()),
-        enclosures=tuple(
-            Enclosure(name=each.name, content_type=each.content_type, content=bytes(each.content))
-            for each in draft.enclosed.all()
-        ),
-    )

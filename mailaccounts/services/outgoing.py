@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from mailaccounts.conf import settings
 from mailaccounts.errors import DeliveryUncertain, OutgoingChanged
-from mailaccounts.models import Filing, Outgoing, OutgoingState
+from mailaccounts.models import RECIPIENTS_REFUSED, Filing, Outgoing, OutgoingState
 from mailaccounts.rules.sending import Again, Fail, Hold, judge
 from mailaccounts.signals import outgoing_changed
 
@@ -106,7 +106,7 @@ def not_found(held: Outgoing, seconds: float | None) -> None:
 
 def filed(held: Outgoing) -> None:
     """Its copy is in Sent."""
-    _mine(held).update(filing=Filing.DONE, next_at=None, failures=0, held_at=None, **IN_MAILBOX, **LET_GO)
+    _mine(held).update(filing=Filing.DONE, next_at=None, failures=0, held_at=None, **_kept_there(held.code), **LET_GO)
 
 
 def not_filed(held: Outgoing, error: MailAccountsError, *, credential_id: UUID | None) -> None:
@@ -133,13 +133,19 @@ def _sent(rows: Any, outgoing: Outgoing, *, by_server: bool, remark: dict[str, s
     now = timezone.now()
     columns: dict[str, Any] = {"filing": Filing.DUE, "next_at": now}
     if by_server:
-        columns = {"filing": Filing.BY_SERVER, "next_at": None, **IN_MAILBOX}
+        columns = {"filing": Filing.BY_SERVER, "next_at": None, **_kept_there(remark.get("code", ""))}
     columns |= {**NO_TROUBLE, **remark, **LET_GO, "sent_at": now}
     with transaction.atomic():
         if not step(rows, outgoing, OutgoingState.SENT, **columns):
             return False
-        outgoing.enclosed.all().delete()
+        if not remark:
+            outgoing.enclosed.all().delete()
     return True
+
+
+def _kept_there(code: str) -> dict[str, Any]:
+    """The columns of a message whose copy is in Sent. What it says stays for those whom it wasn't taken for."""
+    return {"raw": None} if code == RECIPIENTS_REFUSED else IN_MAILBOX
 
 
 def _put_off(held: Outgoing, error: MailAccountsError, credential_id: UUID | None) -> dict[str, Any] | None:

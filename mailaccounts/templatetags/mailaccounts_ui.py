@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django import forms, template
 from django.utils.timesince import timesince
 
-from mailaccounts.models import AccountStatus, MailAccount
+from mailaccounts.models import AccountStatus, MailAccount, Outgoing, OutgoingState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +26,15 @@ COLOURS = {
     AccountStatus.DISCONNECTED: "blue",
 }
 
+OUTGOING_COLOURS = {
+    OutgoingState.DRAFT: "blue",
+    OutgoingState.QUEUED: "blue",
+    OutgoingState.SENDING: "blue",
+    OutgoingState.SENT: "green",
+    OutgoingState.UNCERTAIN: "yellow",
+    OutgoingState.FAILED: "red",
+}
+
 
 @register.filter
 def control(field: BoundField) -> SafeString:
@@ -41,6 +50,12 @@ def control(field: BoundField) -> SafeString:
 def status_colour(account: MailAccount) -> str:
     """The colour of the account's badge: the label says the same in words."""
     return COLOURS[AccountStatus(account.status)]
+
+
+@register.filter
+def outgoing_colour(message: Outgoing) -> str:
+    """The colour of the badge of a message in the outbox."""
+    return "yellow" if message.is_short else OUTGOING_COLOURS[OutgoingState(message.state)]
 
 
 @register.filter

@@ -21,7 +21,7 @@ from mailaccounts.errors import (
 )
 from mailaccounts.mail.compose import Enclosure, Mailbox
 from mailaccounts.models import Filing, MailAccount, Message, Outgoing, OutgoingState
-from mailaccounts.services import answer, outbox
+from mailaccounts.services import answer, drafts, outbox
 from mailaccounts.services.sync import sync_account
 from mailaccounts.signals import outgoing_changed
 from tests.crm.builders import make_contact
@@ -140,7 +140,7 @@ def test_when_nobody_can_be_reached_it_has_failed_and_can_be_corrected(
 ) -> None:
     message = work_off(queued(account, f"nobody-{new_id().partition('@')[0]}@sandbox.test"))
     assert (message.state, message.code) == (OutgoingState.FAILED, "recipient_refused")
-    outbox.change(message, written(colleague.address))
+    drafts.change(message, written(colleague.address))
     outbox.queue(message)
     assert work_off(message).state == OutgoingState.SENT
     assert ids(colleague, "INBOX") == [message.message_id]
@@ -160,7 +160,7 @@ def test_when_nobody_can_be_reached_it_has_failed_and_can_be_corrected(
 def test_bad_input_is_told_in_a_sentence_and_the_draft_is_kept(
     account: MailAccount, changes: dict[str, Any], error: type[MailAccountsError]
 ) -> None:
-    draft = outbox.begin(account, written("a@b.test", **changes), author=account.owner)
+    draft = drafts.begin(account, written("a@b.test", **changes), author=account.owner)
     with pytest.raises(error):
         outbox.queue(draft)
     draft.refresh_from_db()
@@ -172,7 +172,7 @@ def test_bad_input_is_told_in_a_sentence_and_the_draft_is_kept(
 def test_what_is_over_the_limit_is_refused_and_the_draft_kept(account: MailAccount, settings: SettingsWrapper) -> None:
     settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "MAX_OUTGOING_BYTES": 10_000}
     big = Enclosure(name="big.bin", content_type="application/octet-stream", content=b"x" * 10_000)
-    draft = outbox.begin(account, written("a@b.test", enclosures=(big,)), author=account.owner)
+    draft = drafts.begin(account, written("a@b.test", enclosures=(big,)), author=account.owner)
     with pytest.raises(MessageTooLarge):
         outbox.queue(draft)
     draft.refresh_from_db()
@@ -182,21 +182,21 @@ def test_what_is_over_the_limit_is_refused_and_the_draft_kept(account: MailAccou
 def test_an_account_that_only_reads_keeps_the_draft_and_says_what_to_do(account: MailAccount) -> None:
     MailAccount.objects.update(smtp_host="")
     account.refresh_from_db()
-    draft = outbox.begin(account, written("a@b.test"), author=account.owner)
+    draft = drafts.begin(account, written("a@b.test"), author=account.owner)
     with pytest.raises(SendingNotAllowed, match="Allow sending"):
         outbox.queue(draft)
 
 
 def test_what_is_in_the_post_is_neither_changed_nor_discarded_and_can_be_taken_back(account: MailAccount) -> None:
     message = queued(account, elsewhere())
-    for act in (lambda: outbox.change(message, written("x@y.test")), lambda: outbox.discard(message)):
+    for act in (lambda: drafts.change(message, written("x@y.test")), lambda: drafts.discard(message)):
         with pytest.raises(OutgoingChanged):
             act()
     outbox.take_back(message)
     tasks.send(message.pk)
     message.refresh_from_db()
     assert message.state == OutgoingState.DRAFT
-    outbox.discard(message)
+    drafts.discard(message)
     assert not Outgoing.objects.exists()
 
 
