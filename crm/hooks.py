@@ -40,6 +40,9 @@ class CrmHooks(Hooks):
     def passed_over(self, account: MailAccount, addresses: Collection[str]) -> set[str]:
         return own_addresses(addresses) | {each for each in addresses if is_barred(domain_of(fold_address(each)))}
 
+    def names_of(self, user: Any, addresses: Collection[str]) -> dict[str, str]:
+        return {address: whose.name for address, whose in known(addresses).items()}
+
     def written(self, pattern: str, *, column: str = "address") -> Q:
         return written(pattern, column=column)
 

@@ -131,15 +131,13 @@ class ConnectForm(ServersForm):
         widget=forms.TextInput(attrs={"autocomplete": "username", "spellcheck": "false"}),
     )
     since = forms.DateField(
-        label=_("Bring in mail since"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=_("Bring in mail since"),
+        required=False,
+        help_text=_("Empty: you are asked before anything is read, and can see what would be stored."),
+        widget=forms.DateInput(attrs={"type": "date"}),
     )
 
     field_order = ("address",)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        days = settings.first_sync_days
-        self.fields["since"].help_text = _("Empty: the last %(days)d days.") % {"days": days}
 
     @cached_property
     def preset(self) -> ProviderPreset | None:
@@ -190,26 +188,8 @@ class ConnectForm(ServersForm):
             imap=imap,
             smtp=smtp,
             since=data["since"],
+            begins=data["since"] is not None,
         )
-
-
-class DepthForm(forms.Form):
-    """How far back mail is wanted."""
-
-    since = forms.DateField(
-        label=_("Bring in mail since"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
-    everything = forms.BooleanField(label=_("All the mail there is"), required=False)
-
-    def clean(self) -> dict[str, Any]:
-        """A day, or everything: neither is no answer."""
-        data = super().clean() or {}
-        since: date | None = data.get("since")
-        if since and since > timezone.localdate():
-            self.add_error("since", forms.ValidationError(_("This day is still to come."), code="future"))
-        if not (since or data.get("everything") or self.errors):
-            self.add_error("since", forms.ValidationError(_("Say since which day, or choose all."), code="required"))
-        return data
 
 
 class ReconnectForm(forms.Form):

@@ -43,6 +43,10 @@ class Hooks:
         batch of headers, so one query must answer it. As we know it, the account's own."""
         return {account.address.lower()}.intersection(addresses)
 
+    def names_of(self, user: Any, addresses: Collection[str]) -> Mapping[str, str]:
+        """What the host calls the contacts at ``addresses``, to ``user``; those it has no name for are left out."""
+        return {}
+
     def can_manage(self, user: Any, account: MailAccount) -> bool:
         """Whether ``user`` may change, switch or disconnect the account."""
         return bool(account.owner_id == user.pk)

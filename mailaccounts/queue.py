@@ -20,6 +20,7 @@ class Job(StrEnum):
     TICK = "mailaccounts.tasks.tick"
     DAY = "mailaccounts.tasks.day"
     SYNC = "mailaccounts.tasks.sync"
+    PREVIEW = "mailaccounts.tasks.preview"
     SEND = "mailaccounts.tasks.send"
     MOVE = "mailaccounts.tasks.move"
     ERASE = "mailaccounts.tasks.erase"

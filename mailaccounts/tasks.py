@@ -26,6 +26,7 @@ from mailaccounts.services.notices import notify as notify_owner
 from mailaccounts.services.notices import notify_due
 from mailaccounts.services.offered import look_up_exchangers
 from mailaccounts.services.poll import poll
+from mailaccounts.services.preview import count as count_for_preview
 from mailaccounts.services.safely import safely
 from mailaccounts.services.sweep import sweep
 from mailaccounts.services.watch_claims import release_lost
@@ -90,6 +91,11 @@ def campaign_step(account_id: int) -> None:
 def sync(*account_ids: int) -> None:
     """Syncs accounts, and queues those again that have more than one sync's time allows."""
     safely(lambda: poll(account_ids))
+
+
+def preview(account_id: int) -> None:
+    """Counts what a first sync of an account would store."""
+    safely(lambda: count_for_preview(account_id))
 
 
 def send(outgoing_id: int) -> None:

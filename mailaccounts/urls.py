@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from mailaccounts.views import (
     accounts,
+    begin,
     campaigns,
     connect,
     depth,
@@ -39,6 +40,7 @@ pages: list[URLPattern | URLResolver] = [
     path("invitation/<str:token>/", invitation.invitation, name="invitation"),
     path("result/", oauth.result, name="result"),
     path("<int:pk>/", accounts.account, name="account"),
+    path("<int:pk>/begin/", begin.begin, name="begin"),
     path("<int:pk>/sync/", accounts.sync_now, name="sync_now"),
     path("<int:pk>/set-aside/", quarantine.quarantine, name="quarantine"),
     path("<int:pk>/older-mail/", depth.older_mail, name="older_mail"),

@@ -136,7 +136,7 @@ from mailaccounts.errors.signing_in import (
     TokenRejected,
 )
 from mailaccounts.errors.vault import KeyMissing, SealBroken, VaultError
-from mailaccounts.errors.working import AccountBusy, AccountChanged, AccountDisconnected, LeaseLost
+from mailaccounts.errors.working import AccountBusy, AccountChanged, AccountDisconnected, LeaseLost, NotBegun
 
 __all__ = [
     "AccountBusy",
@@ -213,6 +213,7 @@ __all__ = [
     "NoWayToAnswer",
     "NobodyMoves",
     "NotAskedAgain",
+    "NotBegun",
     "NotConnected",
     "NotSentInTime",
     "OAuthError",

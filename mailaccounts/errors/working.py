@@ -28,6 +28,15 @@ class AccountDisconnected(MailAccountsError):
     next_step = "Reconnect it in Settings → Email accounts to bring in mail again."
 
 
+class NotBegun(MailAccountsError):
+    """Nothing is read of an account whose owner has yet to say how far back mail is wanted."""
+
+    code = "not_begun"
+    remedy = Remedy.FIX_INPUT
+    sentence = "{address} isn't read yet: its owner has yet to say how far back mail is wanted."
+    next_step = "Say so in Settings → Email accounts, on the page of this account."
+
+
 class LeaseLost(AccountBusy):
     """The worker took longer than its lease and another one has the account now."""
 

@@ -34,6 +34,7 @@ from mailaccounts.models.outgoing import (
     OutgoingState,
     Recipient,
 )
+from mailaccounts.models.preview import Ending, Preview
 from mailaccounts.models.quarantine import Fault, Quarantined
 from mailaccounts.models.sealed import SealedText
 from mailaccounts.models.tally import Tally
@@ -57,6 +58,7 @@ __all__ = [
     "CredentialState",
     "DirectoryChange",
     "Enclosed",
+    "Ending",
     "Erasing",
     "Fault",
     "Filing",
@@ -73,6 +75,7 @@ __all__ = [
     "Outgoing",
     "OutgoingState",
     "Participant",
+    "Preview",
     "Quarantined",
     "Recipient",
     "Role",

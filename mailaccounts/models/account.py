@@ -50,6 +50,8 @@ class MailAccount(models.Model):
     Where mail of the past ``looks_back`` for people who become known, all were looked for up to the DirectoryChange
     whose number is ``looked_for``.
 
+    Until it has ``begun``, its owner has yet to say how far back mail is wanted, and no sync reads it.
+
     A worker owns the account while ``lease_owner`` is its token and ``lease_until`` lies ahead. ``notice_due`` while
     its owner has yet to be told what the status wants of them.
     """
@@ -72,6 +74,7 @@ class MailAccount(models.Model):
 
     visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.OWNER)
     since = models.DateField(null=True, blank=True, help_text=_("Mail older than this is left alone."))
+    begun = models.BooleanField(default=True, editable=False)
     keep_days = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Mail older than this is erased.")
     )

@@ -22,6 +22,7 @@ from mailaccounts.errors import (
     FolderMissing,
     LeaseLost,
     MailAccountsError,
+    NotBegun,
     PermissionMissing,
 )
 from mailaccounts.mail.headers import parse_headers
@@ -94,6 +95,9 @@ def compare_account(account_id: int, *, progress: Progress | None = None) -> Com
     result = Comparison(account=account.address)
     if account.status == AccountStatus.DISCONNECTED:
         result.error = AccountDisconnected(address=account.address)
+        return result
+    if not account.begun:
+        result.error = NotBegun(address=account.address)
         return result
     held = lease.claim(account)
     if held is None:

@@ -42,7 +42,8 @@ class AccountDraft:
     """An account as it was asked for. ``smtp`` is None for one that only reads.
 
     An empty ``username`` stands for the address. Mail before ``since`` is left alone; None means as many days as the
-    settings say, for nobody wants a whole archive by accident.
+    settings say, for nobody wants a whole archive by accident. Unless it ``begins`` at once, no sync reads the account
+    until its owner has said how far back mail is wanted (services.begin).
     """
 
     owner: Any
@@ -51,6 +52,7 @@ class AccountDraft:
     imap: Endpoint
     smtp: Endpoint | None = None
     since: date | None = None
+    begins: bool = True
 
 
 def connect(draft: AccountDraft, *, backend: str, secret: Secret, actor: Any = None) -> MailAccount:
@@ -172,7 +174,8 @@ def new_account(draft: AccountDraft) -> Iterator[MailAccount]:
                 owner=draft.owner,
                 address=draft.address,
                 since=draft.since or timezone.localdate() - timedelta(days=settings.first_sync_days),
-                next_sync_at=timezone.now(),
+                begun=draft.begins,
+                next_sync_at=timezone.now() if draft.begins else None,
                 **host_columns(draft.imap, draft.smtp),
             )
     except IntegrityError:

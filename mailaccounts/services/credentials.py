@@ -52,8 +52,8 @@ def activate(
     secret: Secret | None = None,
     grant: Grant | None = None,
 ) -> Credential:
-    """Saves a proven credential as the one in use and has the account synced. Nothing else may be active; call it
-    inside a transaction."""
+    """Saves a proven credential as the one in use and has the account synced, if that has begun. Nothing else may be
+    active; call it inside a transaction."""
     credential = Credential.objects.create(
         account=account,
         backend=backend,
@@ -64,7 +64,8 @@ def activate(
         state=CredentialState.ACTIVE,
         proven_at=proof.at,
     )
-    enqueue(Job.SYNC, account.pk)
+    if account.begun:
+        enqueue(Job.SYNC, account.pk)
     return credential
 
 
@@ -93,7 +94,7 @@ def reset_status(account: MailAccount, **changes: Any) -> None:
         status_code="",
         status_message="",
         failures=0,
-        next_sync_at=timezone.now(),
+        next_sync_at=timezone.now() if account.begun else None,
         **changes,
     )
     account.refresh_from_db()

@@ -25,6 +25,7 @@ from mailaccounts.models import (
     Grant,
     MailAccount,
     Message,
+    Preview,
 )
 from mailaccounts.presets import find, for_host
 from mailaccounts.selectors import receipts
@@ -89,6 +90,7 @@ def cut(
         account.next_sync_at = timezone.now() if erase_mail else None  # due is what is to be erased
         account.lease_owner, account.lease_until = "", None
         account.save()
+        Preview.objects.filter(account=account).delete()
         if before != (account.status, account.status_code):
             told = {"account_id": account.pk, "status": str(account.status), "code": account.status_code}
             transaction.on_commit(partial(account_status_changed.send_robust, MailAccount, **told))

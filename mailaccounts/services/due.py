@@ -18,7 +18,7 @@ from django.utils import timezone
 from mailaccounts.models import AccountStatus, MailAccount
 from mailaccounts.queue import Job, enqueue, waiting, workers
 from mailaccounts.services.departures import of_departed_owners
-from mailaccounts.services.lease import CONNECTED, FREE
+from mailaccounts.services.lease import CONNECTED, FREE, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -72,7 +72,7 @@ def sync_soon(account: MailAccount) -> None:
     now = timezone.now()
     with transaction.atomic():
         if (
-            MailAccount.objects.filter(CONNECTED, pk=account.pk)
+            MailAccount.objects.filter(CONNECTED, begun=True, pk=account.pk)
             .exclude(next_sync_at__lte=now)
             .update(next_sync_at=now)
         ):
@@ -81,7 +81,7 @@ def sync_soon(account: MailAccount) -> None:
 
 def _in_turn(now: datetime) -> QuerySet[Any, int]:
     """The accounts that are due: first each tenant's first, then each one's second …"""
-    due = MailAccount.objects.filter(FREE, ~of_departed_owners(), next_sync_at__lte=now)
+    due = MailAccount.objects.filter(FREE, ~WAITING, ~of_departed_owners(), next_sync_at__lte=now)
     turn = Window(RowNumber(), partition_by=TENANT, order_by=[F("next_sync_at").asc(), F("pk").asc()])
     return due.annotate(turn=turn).order_by("turn", "next_sync_at", "pk").values_list("pk", flat=True)
 

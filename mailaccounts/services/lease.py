@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FREE = Q(lease_owner="") | Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
 CONNECTED = ~Q(status=AccountStatus.DISCONNECTED)
+WAITING = CONNECTED & Q(begun=False)  # for its owner to say how far back mail is wanted
 BEING_ERASED = Q(status=AccountStatus.DISCONNECTED, status_code=ERASING)
 
 

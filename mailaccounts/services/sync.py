@@ -16,7 +16,14 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from mailaccounts.conf import settings
-from mailaccounts.errors import AccountBusy, AccountDisconnected, CredentialMissing, LeaseLost, MailAccountsError
+from mailaccounts.errors import (
+    AccountBusy,
+    AccountDisconnected,
+    CredentialMissing,
+    LeaseLost,
+    MailAccountsError,
+    NotBegun,
+)
 from mailaccounts.models import AccountStatus, MailAccount
 from mailaccounts.services import certificate, lease, login, outcome, standing
 from mailaccounts.services.announce import announce
@@ -46,6 +53,9 @@ def sync_account(account_id: int, *, progress: Progress | None = None) -> SyncRe
     report = SyncReport(account=account.address, status=account.status)
     if account.status == AccountStatus.DISCONNECTED:
         report.error = AccountDisconnected(address=account.address)
+        return report
+    if not account.begun:
+        report.error = NotBegun(address=account.address)
         return report
     held = lease.claim(account, stage=SIGNING_IN)
     if held is None:

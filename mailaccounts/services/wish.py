@@ -80,6 +80,7 @@ class Wish:
             "imap": draft.imap.url,
             "smtp": draft.smtp.url if draft.smtp else "",
             "since": draft.since.isoformat() if draft.since else "",
+            "begins": draft.begins,
             "leaves": self.leaves.url if self.leaves else "",
         }
 
@@ -96,5 +97,6 @@ class Wish:
                 imap=Endpoint.from_url(kept["imap"], protocol="imap"),
                 smtp=Endpoint.from_url(kept["smtp"], protocol="smtp") if kept["smtp"] else None,
                 since=date.fromisoformat(kept["since"]) if kept["since"] else None,
+                begins=kept["begins"],
             ),
         )

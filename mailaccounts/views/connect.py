@@ -89,8 +89,11 @@ def _go_on(request: Request, form: ConnectForm, context: Context) -> HttpRespons
     if chosen.typed and context["secret_form"].is_valid():
         secret = chosen.typed.accept(context["secret_form"].cleaned_data)
         account = connecting.connect(draft, backend=chosen.typed.slug, secret=secret, actor=request.user)
-        messages.success(request, f"{account.address} is connected. The first sync starts now.")
-        return redirect("mailaccounts:account", account.pk)
+        if account.begun:
+            messages.success(request, f"{account.address} is connected. The first sync starts now.")
+            return redirect("mailaccounts:account", account.pk)
+        messages.success(request, f"{account.address} is connected. Nothing of it is read yet.")
+        return redirect("mailaccounts:begin", account.pk)
     return None
 
 

@@ -8,9 +8,9 @@ from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from mailaccounts.forms import DepthForm
 from mailaccounts.services.depth import reach_back
 from mailaccounts.views.access import managed_account, private
+from mailaccounts.views.depth_form import DepthForm
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def older_mail(request: Request, pk: int) -> HttpResponse:
     """Asks how far back the account's mail is wanted."""
     account = managed_account(request, pk)
+    if not account.begun:
+        return redirect("mailaccounts:begin", account.pk)
     form = DepthForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         since = None if form.cleaned_data["everything"] else form.cleaned_data["since"]

@@ -72,6 +72,8 @@ def _next_sync(account: MailAccount) -> str:
     now = timezone.now()
     if account.lease_until is not None and account.lease_until > now:
         return "running now"
+    if not account.begun and account.status != AccountStatus.DISCONNECTED:
+        return "once you have said how far back"
     if account.next_sync_at is None:
         return "once it is reconnected" if account.status in PAUSED else ""
     if account.next_sync_at <= now:

@@ -26,8 +26,8 @@ def problem(response: HttpResponse) -> tuple[str, str]:
 
 
 def connect_data(mailbox: SandboxMailbox, **changes: str) -> dict[str, str]:
-    """The connect form as somebody fills it in for a sandbox mailbox."""
-    data = {"address": mailbox.address, "password": mailbox.password}
+    """The connect form as somebody fills it in for a sandbox mailbox, who says there and then how far back."""
+    data = {"address": mailbox.address, "password": mailbox.password, "since": "2020-01-01"}
     for endpoint in (mailbox.sandbox.imap, mailbox.sandbox.smtp):
         data |= server_data(endpoint)
     return data | changes

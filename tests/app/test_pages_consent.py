@@ -104,8 +104,9 @@ def test_from_the_address_to_a_connected_mailbox_it_is_one_click(
     assert "Reading and sending were proven" in words(page)
     assert f"Signed in as {mailbox.address}." in words(page)
     account = MailAccount.objects.get()
-    assert f'href="{SETTINGS}{account.pk}/"' in page.content.decode()
-    assert "See the account" in words(page)
+    assert f'href="{SETTINGS}{account.pk}/begin/"' in page.content.decode()
+    assert "Say how far back" in words(page)
+    assert not account.begun
 
 
 def test_reading_only_is_a_choice(visit: Visit, anna: SandboxMailbox) -> None:

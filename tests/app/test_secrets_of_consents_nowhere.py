@@ -15,6 +15,7 @@ from django.views.debug import ExceptionReporter
 from mailaccounts import tasks
 from mailaccounts.models import ConsentAttempt, Credential, Grant, MailAccount, OAuthClient
 from mailaccounts.services import apponly
+from mailaccounts.services.begin import begin
 from mailaccounts.services.disconnect import disconnect
 from tests.app import organisations
 from tests.app.admin_pages import add, page_of
@@ -95,6 +96,8 @@ def test_what_a_consent_yields_is_found_nowhere(
     page = visit.client.get(reverse("mailaccounts:callback", args=[provider]), back, follow=True)
     haul.add("page after the consent", f"{page.headers} {page.content.decode()}")
     account = MailAccount.objects.get()
+    begin(account, since=None)
+    account.refresh_from_db()
     search(haul, account, every_provider, client=visit.client, admin_client=admin_client)
     haul.add("log", "\n".join(log.lines))
     assert haul.kinds_of_places(mailbox.address) >= {"table", "page", "admin", "print"}
