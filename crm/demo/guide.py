@@ -33,7 +33,8 @@ The demo is at  {running.address}/
 What to try
   1. Sign in as {olga.username}, open Settings → Email accounts, and connect {olga.person.address}:
      enter the address, then choose Password. (Or go to Microsoft right away, as in step 3.)
-     The servers are found by the address. The first sync reads headers and stores only mail with contacts.
+     The servers are found by the address. Say how far back; a preview shows with whom there is mail.
+     The first sync reads headers and stores only mail with contacts.
   2. Open a contact: their mail is on the timeline.
   3. Back at the account, choose Switch to OAuth. At the provider sign in with the same address and password.
      Your browser doesn't know the demo's own certificate authority and warns once; go on to localhost.

@@ -50,6 +50,8 @@ class Story:
     truth: Truth = field(init=False)
     user: User = field(init=False)
     account: str = field(default="", init=False)  # the page of the mail account
+    beginning: str = field(default="", init=False)  # where it asks how far back
+    counted: int = field(default=0, init=False)  # messages that a preview says would be stored
     before_switch: int = field(default=0, init=False)  # syncs reported until then
     figures: dict[str, int] = field(default_factory=dict, init=False)
 
@@ -64,6 +66,7 @@ class Story:
             "Sign in to the CRM": self.sign_in,
             "Try a wrong password": self.try_a_wrong_password,
             "Connect the mailbox by password": self.connect,
+            "Ask what would be stored": self.preview,
             "First sync by the worker": self.see_the_first_sync,
             "Compare server and store": self.compare,
             "Look at the timelines": self.look_at_timelines,
@@ -93,10 +96,20 @@ class Story:
         step.result = f"refused ({code}), nothing stored"
 
     def connect(self, step: Step) -> None:
-        page = self._type_in(password=self.user.person.password)
+        self.beginning = self._type_in(password=self.user.person.password).url
+        self.browser.get(self.beginning).form("depth")  # nothing is read before this is answered
+        step.result = f"{self.user.person.address}, servers found by the address"
+
+    def preview(self, step: Step) -> None:
+        page = self.browser.get(self.beginning)
+        self.browser.submit(page, page.form("depth"), button="Show what would be stored", depth="everything")
+        self.running.supervisor.wait_for(self._is_counted, what="The preview", seconds=SECONDS)
+        page = self.browser.get(self.beginning)
+        self.counted = number(page.figure("Messages to store"))
+        step.result = f"{self.counted} messages with {number(page.figure('Contacts in them'))} contacts"
+        page = self.browser.submit(page, page.form("depth"), button="Start")
         page.value("data-busy-sync")  # only an account's page has it
         self.account = page.url
-        step.result = f"{self.user.person.address}, servers found by the address"
 
     def see_the_first_sync(self, step: Step) -> None:
         server = self.running.mail.message_ids(self.user.person)
@@ -108,6 +121,7 @@ class Story:
         expect("the worker reports what the page shows", sum(each.examined for each in reported), examined)
         bodies = sum(each.bodies for each in reported)
         expect("a body is fetched for each stored message, once", bodies, stored)
+        expect("the preview counted what is stored", self.counted, stored)
         self.figures.update(examined=examined, stored=stored, bodies_fetched=bodies)
         step.result = f"{examined} examined, {stored} stored, {bodies} bodies fetched"
 
@@ -226,6 +240,12 @@ class Story:
         page = self.browser.submit(page, page.form("address"), address=self.user.person.address)
         page = self.browser.submit(page, page.form("address"), button="Password")
         return self.browser.submit(page, page.form("address", "password"), password=password)
+
+    def _is_counted(self) -> bool:
+        state = self.browser.get(self.beginning).value("data-preview")
+        if state not in {"busy", "complete"}:
+            raise StoryFailed(f"the preview ended: {state}")
+        return state == "complete"
 
     def _leave_for_the_provider(self) -> Page:
         """From the account's page by Switch to OAuth to the provider's sign-in page."""

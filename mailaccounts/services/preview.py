@@ -12,13 +12,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailaccounts.errors import FolderMissing, LeaseLost, MailAccountsError, PermissionMissing
-from mailaccounts.hooks import hooks
 from mailaccounts.mail.headers import parse_headers
 from mailaccounts.models import Ending, MailAccount, Preview
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.rules.labels import is_left_out
 from mailaccounts.rules.threads import Letter, matched, provider_key
-from mailaccounts.services import folders, lease, login
+from mailaccounts.services import acquaintances, folders, lease, login
 from mailaccounts.services.bodies import isolated
 
 if TYPE_CHECKING:
@@ -127,7 +126,8 @@ class Counting:
             uid = len(self.letters)
             self.letters[headers.fingerprint] = Letter(uid=uid, keys=tuple(map(self._once, keys)), addresses=NOBODY)
             fresh.append((headers.fingerprint, headers.addresses))
-        known = hooks().known_addresses(self.preview.account, frozenset().union(*(people for _, people in fresh)))
+        addresses = frozenset().union(*(people for _, people in fresh))
+        known = acquaintances.ask(self.preview.account, addresses).known
         self.known |= known
         for fingerprint, people in fresh:
             if theirs := people & known:

@@ -76,6 +76,12 @@ class Person:
         self.page.get_by_role("button", name="Password", exact=True).click()
         self.page.get_by_label("Password").fill(mailbox.password)
 
+    def begin(self, depth: str = "All the mail there is") -> None:
+        """Answers the question that a mailbox waits with once it is connected."""
+        expect(self.page.get_by_role("heading", name="How far back?")).to_be_visible()
+        self.page.get_by_label(depth).check()
+        self.page.get_by_role("button", name="Start", exact=True).click()
+
     @property
     def synced(self) -> Locator:
         """On an account's page only when no sync is under way and the last one went well."""

@@ -36,6 +36,7 @@ def test_a_mailbox_is_connected_with_an_app_password(
         person.look("app-password-refused")
     page.get_by_label("App password").fill(f"{mailbox.password[:4]} {mailbox.password[4:]}")
     page.get_by_role("button", name="Connect").click()
-    expect(page.get_by_text("is connected. The first sync starts now.")).to_be_visible()
+    person.begin()
+    expect(page.get_by_text("The first sync starts now, with the newest mail.")).to_be_visible()
     assert Credential.objects.get().backend == "app_password"
     assert person.complaints == []

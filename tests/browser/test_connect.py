@@ -60,7 +60,8 @@ def test_from_the_address_to_a_connected_mailbox(
     expect(page.get_by_role("heading", name=f"{mailbox.address} is connected")).to_be_visible()
     if scripts:
         person.look(f"connected-{provider}")
-    page.get_by_role("link", name="See the account").click()
+    page.get_by_role("link", name="Say how far back").click()
+    person.begin()
     expect(page.get_by_role("heading", name=mailbox.address)).to_be_visible()
     assert Grant.objects.get().signed_in_as == mailbox.address
     assert person.complaints == []

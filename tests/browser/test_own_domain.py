@@ -50,5 +50,6 @@ def test_the_servers_of_ones_own_domain_are_found_shown_and_used(
     page.get_by_label("User name").fill(mailbox.address)
     page.get_by_label("Password").fill(mailbox.password)
     page.get_by_role("button", name="Connect").click()
+    person.begin()
     expect(page.get_by_role("heading", name="anna@corp.test")).to_be_visible()
     assert person.complaints == []

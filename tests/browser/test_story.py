@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from mailaccounts.models import MailAccount, Message
-from tests.browser.person import NARROW, WIDE
+from tests.browser.person import NARROW, PATIENCE, WIDE
 from tests.crm.builders import make_contact
 from tests.letters import CONTACT, STRANGER, letter
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.sandbox_fixtures import SandboxMailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+COUNTED = '[data-preview="complete"]'
 
 
 @pytest.fixture
@@ -60,6 +62,14 @@ def test_the_whole_story(new_person: Callable[..., Person], filled: SandboxMailb
     anna.look("connect")
     anna.fill_in_connect_form(filled)
     page.get_by_role("button", name="Connect").click()
+    expect(page.get_by_role("heading", name="How far back?")).to_be_visible()
+    anna.look("begin")
+    page.get_by_role("button", name="Show what would be stored").click()
+    expect(page.locator(COUNTED)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("row", name=f"Maria Anders {CONTACT} 3")).to_be_visible()
+    assert not Message.objects.exists()
+    anna.look("preview")
+    anna.begin()
     expect(page.get_by_role("heading", name=filled.address)).to_be_visible()
     anna.look("connected")
     anna.wait_for_sync(examined=5)
@@ -107,6 +117,9 @@ def test_everything_works_without_javascript(new_person: Callable[..., Person], 
     page.get_by_role("link", name="Connect a mailbox").click()
     anna.fill_in_connect_form(filled)
     page.get_by_role("button", name="Connect").click()
+    page.get_by_role("button", name="Show what would be stored").click()
+    anna.refresh_until(page.locator(COUNTED), link="Refresh to see how far it is")
+    anna.begin()
     expect(page.get_by_role("heading", name=filled.address)).to_be_visible()
     anna.refresh_until(anna.synced, link="Refresh to see how far it is")
     expect(anna.figure("Messages stored")).to_have_text("3")
@@ -133,6 +146,7 @@ def test_declining_at_the_provider_leaves_the_account_as_it_was(
     page.goto("/settings/email-accounts/connect/")
     anna.fill_in_connect_form(filled)
     page.get_by_role("button", name="Connect").click()
+    anna.begin()
     page.get_by_role("link", name="Switch to OAuth").click()
     page.get_by_role("button", name="Continue to Microsoft").click()
     anna.sign_in_at_provider(filled)
