@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from crm import barred_views, people_views, views
+from crm import barred_views, inbox, people_views, views
 from crm.sign_in import views as sign_in
 
 # One way in for everybody, second step and limits included.
@@ -24,7 +24,7 @@ urlpatterns = [
     path("companies/<int:pk>/remove/", people_views.remove_company, name="company_remove"),
     path("companies/<int:pk>/looking/", people_views.looking_for_company, name="company_looking"),
     path("companies/<int:pk>/edit/", views.edit_company, name="company_edit"),
-    path("inbox/", views.inbox, name="inbox"),
+    path("inbox/", inbox.inbox, name="inbox"),
     path("admin/", admin.site.urls),
     path("settings/barred/", barred_views.barred, name="barred"),
     path("settings/barred/<int:pk>/lift/", barred_views.lift, name="barred_lift"),

@@ -1,4 +1,4 @@
-"""The CRM's pages: contacts and companies with their timelines, the inbox."""
+"""The CRM's pages: contacts and companies with their timelines."""
 
 from __future__ import annotations
 
@@ -87,25 +87,6 @@ def edit_company(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         return _saved(request, form)
     return render(request, "crm/company_form.html", {"form": form, "company": found})
-
-
-@login_required
-@never_cache
-@require_GET
-def inbox(request: HttpRequest) -> HttpResponse:
-    """The stored mail of the user's accounts, newest first."""
-    found = (
-        mailbox.own_messages(request.user)
-        .select_related("account")
-        .prefetch_related("participants")
-        .defer("body_text", "body_html")
-        .order_by("-received_at", "-pk")
-    )
-    page = Paginator(found, MESSAGES_A_PAGE).get_page(request.GET.get("page"))
-    _tell_people(page)
-    return render(
-        request, "crm/inbox.html", {"page": page, "has_accounts": mailbox.accounts_for(request.user).exists()}
-    )
 
 
 def _saved(request: HttpRequest, form: ContactForm | CompanyForm) -> HttpResponse:

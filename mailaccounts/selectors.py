@@ -51,14 +51,19 @@ def accounts_for(user: Any) -> QuerySet[MailAccount]:
     return MailAccount.objects.filter(owner=user)
 
 
+def mailboxes_of(user: Any) -> QuerySet[MailAccount]:
+    """The user's own accounts, but for those whose mail is on its way out."""
+    return accounts_for(user).exclude(status_code=ERASING)
+
+
 def own_messages(user: Any) -> QuerySet[Message]:
     """The stored messages of the user's own accounts, but for those on their way out."""
-    return Message.objects.filter(account__in=_own(user))
+    return Message.objects.filter(account__in=mailboxes_of(user))
 
 
 def threads_for(user: Any) -> QuerySet[Thread]:
     """The conversations in the user's own accounts, but for those on their way out."""
-    return Thread.objects.filter(account__in=_own(user))
+    return Thread.objects.filter(account__in=mailboxes_of(user))
 
 
 def messages_for(user: Any) -> QuerySet[Message]:
@@ -76,7 +81,7 @@ def access_to(messages: Iterable[Message], user: Any) -> dict[int, Access]:
     """What ``user`` may see of each of ``messages``, by key; one they may not know of is left out. One query."""
     found = messages_for(user).filter(pk__in=[message.pk for message in messages])
     access = Case(
-        When(account__in=_own(user), then=Value(Access.OWN)),
+        When(account__in=mailboxes_of(user), then=Value(Access.OWN)),
         When(pk__in=readable_by(user), then=Value(Access.READ)),
         default=Value(Access.SUBJECT),
     )
@@ -87,23 +92,21 @@ def _files() -> QuerySet[Enclosed]:
     return Enclosed.objects.defer("content").annotate(size=Length("content"))
 
 
-def _own(user: Any) -> QuerySet[MailAccount]:
-    return accounts_for(user).exclude(status_code=ERASING)
-
-
 def _shared(user: Any, *visibilities: Visibility) -> QuerySet[Message]:
     """The user's own messages, those of accounts shared with them that show as much, and those revealed to them."""
     if not user.is_authenticated:
         return Message.objects.none()
     shared = MailAccount.objects.filter(hooks().shares_with(user)).exclude(status_code=ERASING)
     shows = Q(account__in=shared.filter(visibility__in=visibilities)) & ~Q(shown=Shown.HIDDEN)
-    return Message.objects.filter(Q(account__in=_own(user)) | shows | Q(account__in=shared, shown=Shown.REVEALED))
+    return Message.objects.filter(
+        Q(account__in=mailboxes_of(user)) | shows | Q(account__in=shared, shown=Shown.REVEALED)
+    )
 
 
 def senders_for(user: Any) -> QuerySet[MailAccount]:
     """The accounts ``user`` may write from, those that can send first."""
     usable = (
-        _own(user)
+        mailboxes_of(user)
         .exclude(status=AccountStatus.DISCONNECTED)
         .order_by(Case(When(smtp_host="", then=Value(1)), default=Value(0)), "address")
     )
@@ -117,7 +120,7 @@ def outgoing_for(user: Any) -> QuerySet[Outgoing]:
     """What ``user`` writes, and has written, from their own accounts; nobody else sees it."""
     if not user.is_authenticated:
         return Outgoing.objects.none()
-    return Outgoing.objects.filter(author=user, account__in=_own(user))
+    return Outgoing.objects.filter(author=user, account__in=mailboxes_of(user))
 
 
 def enclosed_in(message: Outgoing) -> QuerySet[Enclosed]:

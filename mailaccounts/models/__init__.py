@@ -9,7 +9,7 @@ from mailaccounts.models.client import ClientProof, OAuthClient
 from mailaccounts.models.credential import Credential, CredentialState
 from mailaccounts.models.directory import DirectoryChange
 from mailaccounts.models.erasing import Erasing, Why
-from mailaccounts.models.folder import Folder
+from mailaccounts.models.folder import Folder, FolderRole
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
 from mailaccounts.models.look import Look
 from mailaccounts.models.message import (
@@ -63,6 +63,7 @@ __all__ = [
     "Fault",
     "Filing",
     "Folder",
+    "FolderRole",
     "Grant",
     "GrantStatus",
     "Look",

@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from mailaccounts.mail.types import FolderRole
 
+__all__ = ["Folder", "FolderRole"]
+
 
 class Folder(models.Model):
     """The cursor of a folder, for one ``uidvalidity`` (RFC 9051 §2.3.1.1). It belongs to the folder and not to a

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from crm.models import Company, CompanyDomain, Contact
-from mailaccounts.models import MailAccount, Message, Participant, Role, Thread
+from mailaccounts.models import MailAccount, Message, MessageUid, Participant, Role, Thread
+from mailaccounts.services import summaries
 from mailaccounts.signals import message_stored
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ def store_message(
     )
     Participant.objects.create(message=message, role=Role.FROM, position=0, address=sender)
     Participant.objects.create(message=message, role=Role.TO, position=0, address=to)
+    folder, _ = account.folders.get_or_create(name="INBOX", defaults={"role": "inbox", "uidvalidity": 1})
+    MessageUid.objects.create(folder=folder, message=message, uidvalidity=1, uid=message.pk)
+    summaries.refresh(account.pk, [message.thread_id])
     if announce:
         message_stored.send(sender=None, message_ids=[message.pk], account_id=account.pk)
     return message

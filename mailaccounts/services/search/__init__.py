@@ -1,0 +1,79 @@
+"""Finds stored messages by what they say, who takes part and the subject, the way each database does that.
+
+Every word has to be there, or one that it is the beginning of; words in quotation marks, one after another. The newest
+``MOST`` messages with all of them are looked at, and the best of those come first. Call it with accounts whose mail
+the user may read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from django.db import connection
+
+from mailaccounts.services.search.postgresql import PostgreSQL
+from mailaccounts.services.search.sqlite import SQLite
+from mailaccounts.services.search.words import BEGIN, END, Words, read
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from django.db.models.expressions import RawSQL
+
+__all__ = ["MOST", "Excerpt", "Index", "Piece", "Words", "index", "pieces", "read"]
+
+MOST = 500
+MARKS = re.compile(f"{BEGIN}([^{BEGIN}{END}]*){END}")
+
+
+class Index(Protocol):
+    """One statement for each call."""
+
+    def holds(self, words: Words, *, account_id: int) -> RawSQL:
+        """The condition on messages of the account that they have all of ``words``."""
+
+    def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
+        """How well each of these messages fits: more is better."""
+
+    def excerpts(self, words: Words, message_ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
+        """The subject of each, and where its text has the words, these marked (see ``pieces``)."""
+
+
+INDEXES: dict[str, Index] = {"postgresql": PostgreSQL(), "sqlite": SQLite()}
+
+
+def index() -> Index:
+    """The one of the database in use."""
+    return INDEXES[connection.vendor]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some text, and whether it is what was looked for."""
+
+    text: str
+    found: bool
+
+
+def pieces(marked: str) -> list[Piece]:
+    """The text cut up at its marks; what a message itself may have of them means nothing."""
+    return [piece for piece in _pieces(marked) if piece.text]
+
+
+def _pieces(marked: str) -> Iterator[Piece]:
+    for position, text in enumerate(MARKS.split(marked)):
+        yield Piece(text.replace(BEGIN, "").replace(END, ""), found=position % 2 == 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A message's subject, and the part of its text that has the words."""
+
+    subject: list[Piece]
+    text: list[Piece]
+
+    @classmethod
+    def read(cls, subject: str, text: str) -> Excerpt:
+        return cls(subject=pieces(subject), text=pieces(text))

@@ -1,0 +1,54 @@
+"""PostgreSQL: a tsvector in each message's row, kept by the database itself (migration 0002)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
+
+from mailaccounts.services.search.words import BEGIN, END, is_beginning
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from mailaccounts.services.search.words import Words
+
+QUERY = "to_tsquery('simple', %s)"
+SHOWN = 20_000  # characters of a message in which an excerpt is looked for
+SUBJECT = f"StartSel={BEGIN}, StopSel={END}, HighlightAll=true"
+TEXT = f"StartSel={BEGIN}, StopSel={END}, MaxWords=28, MinWords=14, ShortWord=0"
+
+
+class PostgreSQL:
+    """Words are taken as they are, without a language: mail is in many."""
+
+    def holds(self, words: Words, *, account_id: int) -> RawSQL:
+        condition = f"mailaccounts_message.search @@ ({QUERY} && %s::tsquery)"
+        return RawSQL(condition, [_query(words), f"'={account_id}'"], output_field=BooleanField())  # noqa: S611 - constants
+
+    def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, ts_rank(search, {QUERY}) FROM mailaccounts_message WHERE id = ANY(%s)",  # noqa: S608 - same
+                [_query(words), list(message_ids)],
+            )
+            return dict(cursor.fetchall())
+
+    def excerpts(self, words: Words, message_ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
+        query = _query(words)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, ts_headline('simple', subject, {QUERY}, %s),"  # noqa: S608 - nothing but constants
+                f" ts_headline('simple', left(body_text, {SHOWN}), {QUERY}, %s)"
+                " FROM mailaccounts_message WHERE id = ANY(%s)",
+                [query, SUBJECT, query, TEXT, list(message_ids)],
+            )
+            return {key: (subject, text) for key, subject, text in cursor.fetchall()}
+
+
+def _query(words: Words) -> str:
+    """A tsquery of quoted words: nothing in them is an operator."""
+    quoted = ("'" + word.replace("\\", "\\\\").replace("'", "''") + "'" for word in words)
+    return " & ".join(quote + (":*" if is_beginning(word) else "") for quote, word in zip(quoted, words, strict=True))

@@ -1,0 +1,51 @@
+"""SQLite: a table of FTS5 that follows the messages by triggers (migration 0002)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
+
+from mailaccounts.services.search.words import BEGIN, END, is_beginning
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from mailaccounts.services.search.words import Words
+
+TABLE = "mailaccounts_message_search"
+MATCHING = f"FROM {TABLE} WHERE {TABLE} MATCH %s"
+THESE = " AND rowid IN (SELECT value FROM json_each(%s))"
+WEIGHTS = "10.0, 4.0, 1.0"  # of the subject, the people, the text
+
+
+class SQLite:
+    def holds(self, words: Words, *, account_id: int) -> RawSQL:
+        condition = f"mailaccounts_message.id IN (SELECT rowid {MATCHING})"
+        return RawSQL(condition, [_query(words)], output_field=BooleanField())  # noqa: S611 - nothing but constants
+
+    def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT rowid, -bm25({TABLE}, {WEIGHTS}) {MATCHING}{THESE}",
+                [_query(words), json.dumps(list(message_ids))],
+            )
+            return dict(cursor.fetchall())
+
+    def excerpts(self, words: Words, message_ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT rowid, highlight({TABLE}, 0, '{BEGIN}', '{END}'),"
+                f" snippet({TABLE}, 2, '{BEGIN}', '{END}', '…', 28) {MATCHING}{THESE}",
+                [_query(words), json.dumps(list(message_ids))],
+            )
+            return {key: (subject, text) for key, subject, text in cursor.fetchall()}
+
+
+def _query(words: Words) -> str:
+    """An FTS5 query of strings: nothing in them is an operator."""
+    quoted = ('"' + word.replace('"', '""') + '"' for word in words)
+    return " ".join(quote + ("*" if is_beginning(word) else "") for quote, word in zip(quoted, words, strict=True))

@@ -1,0 +1,158 @@
+"""The inbox: a user's conversations, filtered and searched."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from mailaccounts.models import MessageUid, Thread
+from mailaccounts.services import summaries
+from tests.app.builders import make_account, make_user
+from tests.crm.builders import make_contact, store_message
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from mailaccounts.models import MailAccount
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def account(client: Client) -> MailAccount:
+    made = make_account()
+    client.force_login(made.owner)
+    return made
+
+
+def put(account: MailAccount, subject: str, **columns: Any) -> Thread:
+    return store_message(account, sender="maria@customer.test", to=account.address, subject=subject, **columns).thread
+
+
+def page(client: Client, query: str = "", **headers: str) -> str:
+    return client.get(f"/inbox/?{query}", headers=headers).content.decode()
+
+
+def subjects(client: Client, query: str = "") -> list[str]:
+    text = re.sub(r"</?mark>", "", page(client, query))
+    return re.findall(r'<p class="mail-subject">.*?<a [^>]*>(.*?)</a>', text, re.DOTALL)
+
+
+def test_a_conversation_is_there_once_with_what_is_to_know_of_it(client: Client, account: MailAccount) -> None:
+    maria = make_contact("maria@customer.test")
+    thread = put(account, "The offer", when=timezone.now() - timedelta(hours=1))
+    answer = store_message(
+        account, sender=account.address, to="maria@customer.test", subject="Re: The offer", thread=thread
+    )
+    text = page(client)
+    assert subjects(client) == ["Re: The offer"]
+    for told in ("2 messages", "Unread:", "Inbox ·", account.address, maria.get_absolute_url(), "Sent by"):
+        assert told in text
+    assert f'data-message-id="{answer.message_id}"' in text
+    MessageUid.objects.update(seen=True)
+    summaries.refresh(account.pk, [thread.pk])
+    assert "Unread:" not in page(client)
+
+
+def test_filters_are_in_the_address_and_combine_with_the_search(client: Client, account: MailAccount) -> None:
+    put(account, "First offer")
+    read = put(account, "Second offer")
+    MessageUid.objects.filter(message__thread=read).update(seen=True)
+    summaries.refresh(account.pk, [read.pk])
+    assert subjects(client, "unread=on") == ["First offer"]
+    assert subjects(client, "unread=on&q=offer") == ["First offer"]
+    assert sorted(subjects(client, "q=offer")) == ["First offer", "Second offer"]
+    assert subjects(client, "q=second") == ["Second offer"]
+    assert "Nothing here that matches" in page(client, "q=third")
+
+
+def test_another_folder_is_chosen_and_nobody_elses(client: Client, account: MailAccount) -> None:
+    sent = account.folders.create(name="Sent", role="sent", uidvalidity=1)
+    thread = put(account, "Sent away")
+    MessageUid.objects.update(folder=sent)
+    summaries.refresh(account.pk, [thread.pk])
+    assert subjects(client) == []
+    assert subjects(client, f"folder={sent.pk}") == subjects(client, "folder=all") == ["Sent away"]
+    other = put(make_account(), "Not yours")
+    theirs = other.folders.get().folder_id
+    assert subjects(client, f"folder={theirs}") == subjects(client, f"account={other.account_id}") == []
+    assert subjects(client, "folder=all&q=yours") == []
+
+
+def test_of_two_mailboxes_one_may_be_chosen(client: Client, account: MailAccount) -> None:
+    second = make_account(account.owner)
+    put(account, "In the first")
+    put(second, "In the second")
+    assert subjects(client) == ["In the second", "In the first"]
+    assert subjects(client, f"account={second.pk}") == ["In the second"]
+
+
+def test_older_mail_is_on_the_next_page(client: Client, account: MailAccount) -> None:
+    for hour in range(35):
+        put(account, f"Number {hour}", when=timezone.now() - timedelta(hours=hour))
+    assert subjects(client) == [f"Number {hour}" for hour in range(30)]
+    following = re.search(r'rel="next" href="\?([^"]+)"', page(client, "folder=all"))
+    assert following is not None
+    assert subjects(client, following[1].replace("&amp;", "&")) == [f"Number {hour}" for hour in range(30, 35)]
+    found = subjects(client, "q=number") + subjects(client, "q=number&page=1")
+    assert sorted(found) == sorted(f"Number {hour}" for hour in range(35))
+
+
+def test_what_was_found_is_marked_and_markup_in_it_stays_text(client: Client, account: MailAccount) -> None:
+    put(account, "<i>The</i> offer", body_text="An <script>alert(1)</script> offer for you")
+    text = page(client, "q=offer")
+    assert "&lt;i&gt;The&lt;/i&gt; <mark>offer</mark>" in text
+    assert "<script>alert" not in text
+    assert "<mark>offer</mark> for you" in text
+
+
+def test_the_list_is_asked_for_again_and_again_and_answers_when_it_changed(
+    client: Client, account: MailAccount
+) -> None:
+    put(account, "First")
+    state = re.search(r'data-state="([^"]+)"', page(client))
+    assert state is not None
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(f"/inbox/?state={state[1]}", headers={"HX-Request": "true"}).status_code == 204
+    assert len(queries) <= 3
+    put(account, "Second")
+    text = page(client, f"state={state[1]}", **{"HX-Request": "true"})
+    assert "Second" in text
+    assert "<html" not in text
+
+
+def test_strangers_see_nothing(client: Client, account: MailAccount) -> None:
+    put(account, "Private")
+    client.force_login(make_user())
+    for query in ("", "folder=all", "q=private", f"account={account.pk}"):
+        assert "Private" not in page(client, query)
+    client.logout()
+    assert client.get("/inbox/").status_code == 302
+
+
+def test_odd_questions_are_answered_like_plain_ones(client: Client, account: MailAccount) -> None:
+    put(account, "There")
+    for query in ("below=x", "page=-1", "page=%00", "account=x", "folder=%00", "unread", "q=%00"):
+        assert client.get(f"/inbox/?{query}").status_code == 200
+
+
+def test_the_number_of_queries_depends_on_nothing(client: Client, account: MailAccount) -> None:
+    numbers = []
+    for more in (1, 40):
+        for number in range(more):
+            put(account, f"Number {number}")
+        make_contact()
+        counted = []
+        for query in ("", "folder=all&unread=on", "q=number"):
+            with CaptureQueriesContext(connection) as queries:
+                page(client, query)
+            counted.append(len(queries))
+        numbers.append(counted)
+    assert numbers[0] == numbers[1]
+    assert max(numbers[0]) < 20, numbers
