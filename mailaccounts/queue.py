@@ -25,6 +25,7 @@ class Job(StrEnum):
     MOVE = "mailaccounts.tasks.move"
     ERASE = "mailaccounts.tasks.erase"
     FORGET = "mailaccounts.tasks.forget"
+    KEEP = "mailaccounts.tasks.keep"
     RETELL = "mailaccounts.tasks.retell"
     COMPARE = "mailaccounts.tasks.compare"
     NOTIFY = "mailaccounts.tasks.notify"

@@ -5,6 +5,7 @@ Nothing leaves a task but None: what django-q2 stores of a failure is the except
 
 from __future__ import annotations
 
+from mailaccounts.queue import Job, enqueue
 from mailaccounts.services import (
     campaign_work,
     canary,
@@ -13,6 +14,7 @@ from mailaccounts.services import (
     invitations,
     outgoing_due,
     resume,
+    retention,
     sample,
     secret_expiry,
 )
@@ -57,10 +59,11 @@ def tick() -> None:
 
 def day() -> None:
     """Says whose secret ends soon, asks where the mail of mailboxes with a password goes by now, and has some of all
-    mailboxes compared with what is stored of them."""
+    mailboxes compared with what is stored of them; mail that was kept long enough is erased."""
     safely(secret_expiry.warn)
     safely(look_up_exchangers)
     safely(sample.enqueue_sample)
+    safely(retention.erase_due)
 
 
 def compare(account_id: int) -> None:
@@ -118,6 +121,11 @@ def retell(change_id: int) -> None:
     safely(lambda: directory.retell(change_id))
 
 
+def keep(account_id: int) -> None:
+    """Erases mail of an account that is older than its owner wants it kept, and queues the rest when it takes long."""
+    safely(lambda: _keep(account_id))
+
+
 def notify(account_id: int) -> None:
     """Sends the notice that is due for an account."""
     safely(lambda: notify_owner(account_id))
@@ -131,6 +139,11 @@ def depart() -> None:
 def give_back() -> None:
     """Tells providers of the grants that nobody uses any more."""
     safely(give_back_due)
+
+
+def _keep(account_id: int) -> None:
+    if not retention.erase_old(account_id):
+        enqueue(Job.KEEP, account_id)
 
 
 def _erase(account_id: int) -> None:

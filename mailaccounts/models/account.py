@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
+
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailaccounts.mail.types import Endpoint, Security
@@ -135,6 +138,23 @@ class MailAccount(models.Model):
     @property
     def is_erasing(self) -> bool:
         return (self.status, self.status_code) == (AccountStatus.DISCONNECTED, ERASING)
+
+    @property
+    def horizon(self) -> datetime | None:
+        """What arrived before it is neither brought in nor kept; None when everything is."""
+        return timezone.now() - timedelta(days=self.keep_days) if self.keep_days else None
+
+    @property
+    def reaches_to(self) -> date | None:
+        """The day since which mail is looked at, None for all. Servers tell the day of arrival in a time zone of their
+        own, hence a day more than is kept."""
+        kept = self.horizon
+        days = (self.since, (kept - timedelta(days=1)).date() if kept else None)
+        return max((day for day in days if day is not None), default=None)
+
+    def wants(self, received_at: datetime) -> bool:
+        """Whether mail that arrived then isn't too old to be kept."""
+        return self.horizon is None or received_at >= self.horizon
 
     @property
     def imap(self) -> Endpoint:

@@ -21,6 +21,7 @@ class AuditAction(models.TextChoices):
     CONSENT_REFUSED = "consent_refused", _("A consent came to nothing")
     REFRESH_FAILED = "refresh_failed", _("The permission ended")
     DISCONNECTED = "disconnected", _("Disconnected")
+    KEEPING = "keeping", _("Changed how long its mail is kept")
     ERASED = "erased", _("Erased some of its mail")
 
 

@@ -165,8 +165,8 @@ class Survey:
             return False
         # Only of what was there when the folder was first seen does the account's date leave any out.
         history = folder.history_until if folder and folder.uidvalidity == state.uidvalidity else state.uidnext
-        uids = session.search(since=self.account.since)
-        if self.account.since is not None:
+        uids = session.search(since=self.account.reaches_to)
+        if self.account.reaches_to is not None:
             uids = sorted({*uids, *session.search(above=max(history, 1) - 1)})
         if folder is not None:
             unfetchable = quarantine.unfetchable(folder, state.uidvalidity)
@@ -181,7 +181,7 @@ class Survey:
         for each in batch:
             parse = partial(parse_headers, each.header, size=each.size, internal_date=each.internal_date)
             headers = isolated(parse, folder_id=folder.pk if folder else 0, uid=each.uid)
-            if headers is None or is_left_out(each.provided.labels):
+            if headers is None or is_left_out(each.provided.labels) or not self.account.wants(each.internal_date):
                 continue
             self.places.append(
                 Place(folder=name, uidvalidity=uidvalidity, uid=each.uid, fingerprint=headers.fingerprint)

@@ -222,9 +222,13 @@ def go_through_again(account_id: int, names: Collection[str], *, held: Lease) ->
     """Has the next sync examine all of these folders: something of them isn't stored. What is, is recognised."""
     with transaction.atomic():
         renew(held)
-        Folder.objects.filter(account=account_id, name__in=names, history_until__gt=0).update(
-            last_uid=F("history_until") - 1, highestmodseq=None, examined=0, **history_again(F("history_until"))
-        )
+        Folder.objects.filter(account=account_id, name__in=names, history_until__gt=0).update(**all_again())
+
+
+def all_again() -> dict[str, Any]:
+    """The columns with which a folder that was read is gone through again."""
+    until = F("history_until")
+    return {"last_uid": until - 1, "highestmodseq": None, "examined": 0, **history_again(until)}
 
 
 def history_again(until: Any) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Letters:
         batch = next(window.batches, None)
         for each in batch or ():
             window.newest = max(each.internal_date, window.newest or each.internal_date)
-            if is_left_out(each.provided.labels):
+            if is_left_out(each.provided.labels) or not self.work.account.wants(each.internal_date):
                 window.left_out += 1
             else:
                 self._read(each, window)

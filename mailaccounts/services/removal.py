@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef
 
 from mailaccounts.models import MailAccount, Message, Thread
-from mailaccounts.services import summaries
+from mailaccounts.services import summaries, tallying
 from mailaccounts.services.lease import FREE
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def remove(which: QuerySet[Message]) -> int:
     threads = {thread for _, thread, _ in batch}
     left = Exists(Message.objects.filter(thread=OuterRef("pk")))
     Thread.objects.filter(~left, pk__in=threads).delete()
-    for account_id in {account for _, _, account in batch}:
+    for account_id, count in Counter(account for _, _, account in batch).items():
         summaries.refresh(account_id, threads)
+        tallying.add(account_id, {"erased": count})
     return len(batch)

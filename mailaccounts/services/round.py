@@ -177,7 +177,7 @@ class Round:
         if self.work.session.abilities.gmail:
             read = {info.name for info in self.infos}
             others = (row for name, row in self.rows.items() if name not in read and row.missing_since is None)
-            folders.give_up(others, since=self.work.account.since, held=self.work.held)
+            folders.give_up(others, since=self.work.account.reaches_to, held=self.work.held)
 
     def _visit(self, info: FolderInfo, act: Callable[[Visit], bool]) -> bool:
         """Does ``act`` in the folder; one that can't be opened doesn't stop the others."""
@@ -203,12 +203,14 @@ class Round:
         for info in self.infos:
             row = self.rows[info.name]
             if row.uidvalidity is None and info.status is not None and not info.status.exists:
-                folders.begin_empty(row, info.status, since=self.work.account.since, held=self.work.held)
+                folders.begin_empty(row, info.status, since=self.work.account.reaches_to, held=self.work.held)
         return [info for info in self.infos if self._is_behind(info)]
 
     def _is_behind(self, info: FolderInfo) -> bool:
         row = self.rows[info.name]
-        return row.uidvalidity is None or history(folders.cursor_of(row), since=self.work.account.since) is not None
+        return (
+            row.uidvalidity is None or history(folders.cursor_of(row), since=self.work.account.reaches_to) is not None
+        )
 
 
 def _with_status(info: FolderInfo, status: FolderStatus | None) -> FolderInfo:

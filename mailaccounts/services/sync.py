@@ -29,6 +29,7 @@ from mailaccounts.services import certificate, lease, login, outcome, standing
 from mailaccounts.services.announce import announce
 from mailaccounts.services.narrow import BROKEN_OFF
 from mailaccounts.services.report import SyncReport
+from mailaccounts.services.retention import erase_old
 from mailaccounts.services.round import Round
 from mailaccounts.services.work import Work
 
@@ -69,6 +70,8 @@ def sync_account(account_id: int, *, progress: Progress | None = None) -> SyncRe
         report.status = outcome.record_success(held, account, finished=report.finished)
         if report.finished and before.certificate_due:
             certificate.write_if_due(account, credential_id=before.credential_id, since=since)
+        if account.keep_days:
+            erase_old(account_id)
     except LeaseLost as error:
         report.error = error
     except MailAccountsError as error:

@@ -39,7 +39,7 @@ class Visit:
         spent first. Raises FolderMissing and PermissionMissing."""
         cursor = folders.cursor_of(self.folder)
         seen = self._open()
-        decision = plan(cursor, seen, since=self.work.account.since)
+        decision = plan(cursor, seen, since=self.work.account.reaches_to)
         if isinstance(decision, Restart):
             folders.restart(self.folder, decision.cursor, held=self.work.held)
             self._settle(seen, Changes(), beyond=0)
@@ -66,7 +66,7 @@ class Visit:
         time.monotonic(); True when nothing is left of it. A batch at least is examined. Raises as ``read_news``."""
         if not self.read_news():
             return False
-        while (left := history(folders.cursor_of(self.folder), since=self.work.account.since)) is not None:
+        while (left := history(folders.cursor_of(self.folder), since=self.work.account.reaches_to)) is not None:
             if not self._go_back(left, until=until):
                 return False
         return True
@@ -87,7 +87,7 @@ class Visit:
     def look_back(self) -> bool:
         """Reads once more what was left alone of the newest messages, unless that was in this sync."""
         if self._is_fresh() and self._open().uidvalidity == self.folder.uidvalidity:
-            self._remember(self.work.session.search(since=self.work.account.since)[-LOOK_BACK:])
+            self._remember(self.work.session.search(since=self.work.account.reaches_to)[-LOOK_BACK:])
         return True
 
     def look_for(self, *, people: Sequence[str], up_to: int) -> bool:
@@ -98,7 +98,7 @@ class Visit:
             for start in range(0, len(people), PEOPLE):
                 asked = people[start : start + PEOPLE]
                 found = self.work.session.search(
-                    people=asked, since=self.work.account.since, below=self.folder.last_uid + 1
+                    people=asked, since=self.work.account.reaches_to, below=self.folder.last_uid + 1
                 )
                 joining = joining | (set(found) - known)
         if joining:
