@@ -136,12 +136,20 @@ from mailaccounts.errors.signing_in import (
     TokenRejected,
 )
 from mailaccounts.errors.vault import KeyMissing, SealBroken, VaultError
-from mailaccounts.errors.working import AccountBusy, AccountChanged, AccountDisconnected, LeaseLost, NotBegun
+from mailaccounts.errors.working import (
+    AccountBusy,
+    AccountChanged,
+    AccountDisconnected,
+    AccountPaused,
+    LeaseLost,
+    NotBegun,
+)
 
 __all__ = [
     "AccountBusy",
     "AccountChanged",
     "AccountDisconnected",
+    "AccountPaused",
     "AdminActionNeeded",
     "AdminApprovalNeeded",
     "AliasLinkExpired",

@@ -37,6 +37,15 @@ class NotBegun(MailAccountsError):
     next_step = "Say so in Settings → Email accounts, on the page of this account."
 
 
+class AccountPaused(MailAccountsError):
+    """Whoever runs this installation wants nothing to be read from it for now."""
+
+    code = "account_paused"
+    remedy = Remedy.OPERATOR
+    sentence = "{address} is paused."
+    next_step = "Nothing is read from it until an administrator resumes it; no mail is lost."
+
+
 class LeaseLost(AccountBusy):
     """The worker took longer than its lease and another one has the account now."""
 

@@ -56,7 +56,8 @@ class MailAccount(models.Model):
     Until it has ``begun``, its owner has yet to say how far back mail is wanted, and no sync reads it.
 
     A worker owns the account while ``lease_owner`` is its token and ``lease_until`` lies ahead. ``notice_due`` while
-    its owner has yet to be told what the status wants of them.
+    its owner has yet to be told what the status wants of them. Since ``paused_at`` an administrator has it paused:
+    nothing is read from the mailbox until they resume it.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="mail_accounts")
@@ -100,6 +101,7 @@ class MailAccount(models.Model):
     compared_missing = models.PositiveIntegerField(_("messages missing then"), default=0, editable=False)
     compared_doubled = models.PositiveIntegerField(_("messages stored twice then"), default=0, editable=False)
     clean_syncs = models.PositiveIntegerField(default=0)
+    paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
     notice_due = models.BooleanField(default=False, editable=False)
 
     lease_owner = models.CharField(max_length=32, blank=True)
@@ -110,6 +112,7 @@ class MailAccount(models.Model):
     class Meta:
         verbose_name = _("mail account")
         verbose_name_plural = _("mail accounts")
+        permissions = [("operate_mailaccount", "Can sync, pause and test mail accounts, and ask their owners")]
         constraints = [
             models.UniqueConstraint("owner", Lower("address"), name="mailaccount_once_per_owner"),
             models.CheckConstraint(

@@ -23,6 +23,10 @@ class AuditAction(models.TextChoices):
     DISCONNECTED = "disconnected", _("Disconnected")
     KEEPING = "keeping", _("Changed how long its mail is kept")
     ERASED = "erased", _("Erased some of its mail")
+    PAUSED = "paused", _("Paused")
+    RESUMED = "resumed", _("Resumed")
+    ASKED = "asked", _("Asked its owner to sign in again")
+    TESTED = "tested", _("Tested its connection")
 
 
 class AuditEntry(models.Model):

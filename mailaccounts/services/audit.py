@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from mailaccounts.models import AuditEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mailaccounts.models import AuditAction, MailAccount
 
 
@@ -22,6 +24,17 @@ def note(action: AuditAction, account: MailAccount, *, actor: Any = None, **fact
         owner_id=account.owner_id,
         actor=actor,
         facts=facts,
+    )
+
+
+def note_each(action: AuditAction, accounts: Iterable[MailAccount], *, actor: Any) -> None:
+    """Writes an entry for each of these accounts, in as few statements as may be."""
+    AuditEntry.objects.bulk_create(
+        (
+            AuditEntry(action=action, account=each.pk, address=each.address, owner_id=each.owner_id, actor=actor)
+            for each in accounts
+        ),
+        batch_size=1000,
     )
 
 

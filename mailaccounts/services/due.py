@@ -18,7 +18,7 @@ from django.utils import timezone
 from mailaccounts.models import AccountStatus, MailAccount
 from mailaccounts.queue import Job, enqueue, waiting, workers
 from mailaccounts.services.departures import of_departed_owners
-from mailaccounts.services.lease import CONNECTED, FREE, WAITING
+from mailaccounts.services.lease import AT_WORK, BEING_ERASED, FREE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,6 +30,8 @@ FULL = 100  # jobs: with as many waiting, accounts that are due had better stay 
 PORTION = 100  # accounts to a job: each of its threads connects to the database once
 LOST_AFTER = timedelta(minutes=15)  # a queued account that nobody synced by then is due again
 
+HAS_WORK = AT_WORK | BEING_ERASED
+
 # Accounts at one domain of one mail server: whoever has ten thousand of them doesn't make others wait for all.
 TENANT = (F("imap_host"), Lower(Substr("address", StrIndex("address", Value("@")))))
 
@@ -39,8 +41,8 @@ def enqueue_due() -> int:
     accounts that are.
 
     Tenants take turns, and among each one's accounts the longest due goes first. A disconnected account that is due is
-    one to be erased. Those of deactivated users are about to be disconnected. Moving ``next_sync_at`` in the same
-    transaction keeps a second tick from queueing an account again.
+    one to be erased. Those of deactivated users are about to be disconnected, paused ones wait. Moving
+    ``next_sync_at`` in the same transaction keeps a second tick from queueing an account again.
     """
     room = max(FULL - waiting(), 0)
     now = timezone.now()
@@ -54,7 +56,7 @@ def enqueue_due() -> int:
 def go_on(account_id: int) -> None:
     """Queues the rest of a job that ran out of time, unless a tick was faster: two jobs for one account would each
     queue another, and so on until there is no room for anybody else's."""
-    due = MailAccount.objects.filter(FREE, pk=account_id, next_sync_at__lte=timezone.now())
+    due = MailAccount.objects.filter(FREE, HAS_WORK, pk=account_id, next_sync_at__lte=timezone.now())
     with transaction.atomic():
         _queue(list(due.select_for_update(skip_locked=True)))
 
@@ -71,17 +73,13 @@ def sync_soon(account: MailAccount) -> None:
     asking again meanwhile queues no more."""
     now = timezone.now()
     with transaction.atomic():
-        if (
-            MailAccount.objects.filter(CONNECTED, begun=True, pk=account.pk)
-            .exclude(next_sync_at__lte=now)
-            .update(next_sync_at=now)
-        ):
+        if MailAccount.objects.filter(AT_WORK, pk=account.pk).exclude(next_sync_at__lte=now).update(next_sync_at=now):
             enqueue(Job.SYNC, account.pk)
 
 
 def _in_turn(now: datetime) -> QuerySet[Any, int]:
     """The accounts that are due: first each tenant's first, then each one's second …"""
-    due = MailAccount.objects.filter(FREE, ~WAITING, ~of_departed_owners(), next_sync_at__lte=now)
+    due = MailAccount.objects.filter(FREE, HAS_WORK, ~of_departed_owners(), next_sync_at__lte=now)
     turn = Window(RowNumber(), partition_by=TENANT, order_by=[F("next_sync_at").asc(), F("pk").asc()])
     return due.annotate(turn=turn).order_by("turn", "next_sync_at", "pk").values_list("pk", flat=True)
 

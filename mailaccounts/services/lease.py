@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FREE = Q(lease_owner="") | Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
 CONNECTED = ~Q(status=AccountStatus.DISCONNECTED)
 WAITING = CONNECTED & Q(begun=False)  # for its owner to say how far back mail is wanted
+PAUSED = CONNECTED & Q(paused_at__isnull=False)
+AT_WORK = CONNECTED & Q(begun=True, paused_at__isnull=True)
 BEING_ERASED = Q(status=AccountStatus.DISCONNECTED, status_code=ERASING)
 
 

@@ -18,7 +18,9 @@ logger = logging.getLogger(__name__)
 
 def enqueue_sample() -> int:
     """Queues ``compared_daily`` accounts that are up to date; returns how many there are."""
-    rows = MailAccount.objects.filter(status=AccountStatus.OK).order_by(F("compared_at").asc(nulls_first=True), "pk")
+    rows = MailAccount.objects.filter(status=AccountStatus.OK, paused_at__isnull=True).order_by(
+        F("compared_at").asc(nulls_first=True), "pk"
+    )
     ids = list(rows.values_list("pk", flat=True)[: settings.compared_daily])
     for account_id in ids:
         enqueue(Job.COMPARE, account_id)

@@ -19,6 +19,7 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import (
     AccountBusy,
     AccountDisconnected,
+    AccountPaused,
     CredentialMissing,
     LeaseLost,
     MailAccountsError,
@@ -58,7 +59,10 @@ def sync_account(account_id: int, *, progress: Progress | None = None) -> SyncRe
     if not account.begun:
         report.error = NotBegun(address=account.address)
         return report
-    held = lease.claim(account, stage=SIGNING_IN)
+    if account.paused_at is not None:
+        report.error = AccountPaused(address=account.address)
+        return report
+    held = lease.claim(account, state=lease.AT_WORK, stage=SIGNING_IN)
     if held is None:
         report.error = AccountBusy(address=account.address)
         return report

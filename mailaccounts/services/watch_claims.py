@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=40)  # a watcher that is silent for longer has lost its accounts
 BEAT_SECONDS = 10.0  # between two signs of life, and two looks for accounts to take
 
-HEALTHY = Q(status=AccountStatus.OK, credentials__state=CredentialState.ACTIVE)
+HEALTHY = Q(status=AccountStatus.OK, paused_at__isnull=True, credentials__state=CredentialState.ACTIVE)
 UNWATCHED = Q(watcher="") | Q(watched_until__isnull=True) | Q(watched_until__lt=Now())
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from mailaccounts.models import MailAccount
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services.lease import CONNECTED, FREE
+from mailaccounts.services.lease import AT_WORK, FREE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -64,7 +64,7 @@ def _queue(ids: Collection[int], *, waiting: Mapping[int, datetime]) -> tuple[se
     """
     now = timezone.now()
     with transaction.atomic():
-        accounts = MailAccount.objects.filter(CONNECTED, pk__in=ids)
+        accounts = MailAccount.objects.filter(AT_WORK, pk__in=ids)
         free = {
             account.pk: account.next_sync_at
             for account in accounts.filter(FREE).only("next_sync_at").select_for_update(skip_locked=True)

@@ -119,7 +119,7 @@ def state(account: MailAccount) -> State:
     """How ``account`` is doing, from its folders and its lease."""
     now = timezone.now()
     running = account.lease_until is not None and account.lease_until > now
-    due = account.next_sync_at is not None and account.next_sync_at <= now
+    due = account.next_sync_at is not None and account.next_sync_at <= now and account.paused_at is None
     folders = folder_rows.of(account)
     behind = account.folders.filter(history_below__gt=0, missing_since=None)
     history = behind.aggregate(done=Coalesce(Sum("history_done"), 0), total=Coalesce(Sum("history_total"), 0))

@@ -74,6 +74,8 @@ def _next_sync(account: MailAccount) -> str:
         return "running now"
     if not account.begun and account.status != AccountStatus.DISCONNECTED:
         return "once you have said how far back"
+    if account.paused_at is not None:
+        return "once an administrator resumes it"
     if account.next_sync_at is None:
         return "once it is reconnected" if account.status in PAUSED else ""
     if account.next_sync_at <= now:
