@@ -12,7 +12,7 @@ from mailaccounts.mail import imap_fetch
 from mailaccounts.mail.imap_fetch import Fetch
 from mailaccounts.mail.imap_reader import ImapReader
 from mailaccounts.mail.mime import MAX_ENCODED, read_text
-from mailaccounts.mail.parse import AttachmentInfo, as_content
+from mailaccounts.mail.parse import CALENDAR, AttachmentInfo, as_content, is_inline
 from mailaccounts.mail.structure import MAX_STRUCTURE, UnreadableStructure, read_structure
 
 if TYPE_CHECKING:
@@ -46,16 +46,23 @@ class FetchedParts:
 
     def content(self) -> Content:
         """What they say."""
-        texts: list[str] = []
-        pages: list[str] = []
-        for leaf, encoded in self.bodies:
-            text = read_text(encoded, leaf.encoding, charset=leaf.charset)
-            (pages if leaf.content_type == "text/html" else texts).append(text)
+        said = [
+            (leaf.content_type, read_text(encoded, leaf.encoding, charset=leaf.charset))
+            for leaf, encoded in self.bodies
+        ]
         attachments = [
-            AttachmentInfo(name=leaf.filename, content_type=leaf.content_type, size=leaf.size)
+            AttachmentInfo(
+                name=leaf.filename,
+                content_type=leaf.content_type,
+                size=leaf.size,
+                section=leaf.section,
+                encoding=leaf.encoding[:40],
+                content_id=leaf.content_id,
+                inline=is_inline(leaf),
+            )
             for leaf in self.attachments
         ]
-        return as_content(texts, pages, attachments, truncated=self.truncated)
+        return as_content(said, attachments, truncated=self.truncated)
 
 
 class ImapParts(ImapReader):
@@ -84,7 +91,7 @@ class ImapParts(ImapReader):
         and nothing of what is attached. None when the server doesn't tell its parts or when it is gone: ``long_body``
         knows which."""
         leaves = self.structures([uid]).get(uid, ())
-        wanted = [leaf for leaf in leaves if leaf.is_body]
+        wanted = [leaf for leaf in leaves if leaf.is_body or leaf.content_type == CALENDAR]
         if not leaves or len(wanted) > MAX_BODIES:
             return None
         bodies: list[tuple[Leaf, bytes]] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape, unescape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _TOKEN = re.compile(
 
 _RAW = frozenset(("iframe", "noembed", "noframes", "noscript", "script", "style", "textarea", "title", "xmp"))
 _HIDDEN = frozenset(("applet", "math", "object", "plaintext", "svg", "template"))
-_VOID = frozenset(("br", "col", "hr", "wbr"))
+_VOID = frozenset(("br", "col", "hr", "img", "wbr"))
 _FORMATTING = frozenset(
     ("a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u")
 )
@@ -59,6 +60,13 @@ _ENDED_BY = {  # elements whose end tag people leave out, by what begins next to
     "th": frozenset(("td", "th")),
     "tr": frozenset(("td", "th", "tr")),
 }
+
+
+_ATTRIBUTE = re.compile(
+    r"""([^ \t\n\f\r/>][^ \t\n\f\r/>=]*+)
+      (?:[ \t\n\f\r]*+=[ \t\n\f\r]*+ (?:"([^"]*+)"? | '([^']*+)'? | ([^ \t\n\f\r>"'][^ \t\n\f\r>]*+)))?""",
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +140,30 @@ def put_in_order(html: str, *, tags: Collection[str]) -> str:
                 formatting and sum(name in _FORMATTING for name in still_open) >= MAX_FORMATTING
             )
             if token.name in _VOID or not too_deep:
-                written.append(f"<{token.name}{token.attributes}>")
+                written.append(f"<{token.name}{_inert(token)}>")
                 if token.name not in _VOID:
                     still_open.append(token.name)
     end(len(still_open))
     return "".join(written)
+
+
+def _inert(tag: Tag) -> str:
+    """The attributes of a tag; of a picture the few that matter, its address as ``data-src``, which loads nothing."""
+    if tag.name != "img":
+        return tag.attributes
+    found = attributes(tag)
+    kept: dict[str, str] = {name: found[name] for name in ("alt", "width", "height") if name in found}
+    if address := found.get("src", "").strip():
+        kept["data-src"] = address
+    return "".join(f' {name}="{escape(value)}"' for name, value in kept.items())
+
+
+def attributes(tag: Tag) -> dict[str, str]:
+    """The attributes of a tag by name, of each the first, with entities resolved (WHATWG HTML §13.2.5.33)."""
+    found: dict[str, str] = {}
+    for name, double, single, bare in _ATTRIBUTE.findall(tag.attributes):
+        found.setdefault(name.lower(), unescape(double or single or bare))
+    return found
 
 
 def _ended(still_open: list[str], name: str) -> int:

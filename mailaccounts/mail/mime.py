@@ -19,18 +19,21 @@ MAX_PARTS = 500
 MAX_TEXT = 2**20  # characters of body text kept, of each kind
 MAX_ENCODED = 8 * MAX_TEXT  # octets of a part that are decoded for them
 
-_CONTENT = Fields(("content-type", "content-disposition", "content-transfer-encoding"))
+_CONTENT = Fields(("content-type", "content-disposition", "content-transfer-encoding", "content-id"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A leaf of the tree: ``raw`` between ``start`` and ``end``, still in its transfer encoding."""
+    """A leaf of the tree: ``raw`` between ``start`` and ``end``, still in its transfer encoding. ``section`` is what
+    an IMAP server calls it (RFC 9051 §6.4.5.1)."""
 
     content_type: str
     charset: str
     encoding: str
     disposition: str
     filename: str
+    section: str
+    content_id: str
     is_body: bool  # text to read, rather than an attachment
     raw: bytes = field(repr=False)
     start: int
@@ -59,15 +62,16 @@ def leaves(raw: bytes) -> Iterator[Part]:
         yield part
 
 
-def _walk(raw: bytes, start: int, end: int, *, depth: int) -> Iterator[Part]:
+def _walk(raw: bytes, start: int, end: int, *, depth: int, section: str = "") -> Iterator[Part]:
     header_end, body = header_ends(raw, start, end)
     head = {name: values[0] for name, values in _CONTENT.read(raw, start, header_end).items()}
     content = Parameters(head.get("content-type", ""))
     content_type = content.value if content.value.count("/") == 1 else "text/plain"
     if content_type.startswith("multipart/") and depth < MAX_DEPTH:
         spans = _split(raw, body, end, content.get("boundary"))
-        for part_start, part_end in spans:
-            yield from _walk(raw, part_start, part_end, depth=depth + 1)
+        for number, (part_start, part_end) in enumerate(spans, start=1):
+            inner = f"{section}.{number}" if section else str(number)
+            yield from _walk(raw, part_start, part_end, depth=depth + 1, section=inner)
         if spans:
             return
         content_type = "text/plain"  # no such boundary anywhere: whatever it is, it can be read
@@ -76,9 +80,11 @@ def _walk(raw: bytes, start: int, end: int, *, depth: int) -> Iterator[Part]:
     yield Part(
         content_type=content_type[:127],
         charset=content.get("charset"),
-        encoding=head.get("content-transfer-encoding", "").strip().lower(),
+        encoding=one_line(head.get("content-transfer-encoding", ""), 40).lower(),
         disposition=disposition.value,
         filename=safe_name(filename),
+        section=section or "1",
+        content_id=bare_id(head.get("content-id", "")),
         is_body=is_body(content_type, filename=filename, disposition=disposition.value, top=depth == 0),
         raw=raw,
         start=body,
@@ -134,6 +140,11 @@ def _decoded(data: bytes, encoding: str) -> bytes:
     if encoding == "quoted-printable":
         return binascii.a2b_qp(data)
     return data
+
+
+def bare_id(content_id: str) -> str:
+    """A Content-ID without its angle brackets, on one line (RFC 2392)."""
+    return one_line(content_id, 257).strip("<> ")[:255]
 
 
 def safe_name(filename: str) -> str:

@@ -15,45 +15,76 @@ from mailaccounts.mail.sanitize import clean_html, html_to_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mailaccounts.mail.mime import Part
+    from mailaccounts.mail.structure import Leaf
+
+CALENDAR = "text/calendar"
+MAX_CALENDAR = 2**16  # characters of an invitation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentInfo:
-    """What is attached; ``size`` in bytes as decoded."""
+    """What is attached; ``size`` in bytes as decoded. ``section`` is its name in FETCH (RFC 9051 §6.4.5.1),
+    ``inline`` tells a picture within the text."""
 
     name: str
     content_type: str
     size: int
+    section: str = ""
+    encoding: str = ""
+    content_id: str = ""
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a message holds. ``html`` is already clean; ``truncated`` when the message was longer than we read."""
+    """What a message holds. ``html`` is already clean, ``calendar`` an invitation as it was sent; ``truncated`` when
+    the message was longer than we read."""
 
     text: str
     html: str
     attachments: tuple[AttachmentInfo, ...]
+    calendar: str = ""
     truncated: bool = False
 
 
 def parse_message(raw: bytes, *, truncated: bool = False) -> Content:
-    """Reads a whole message: text from its plain text, else from its HTML; HTML cleaned; attachments described."""
-    texts: list[str] = []
-    pages: list[str] = []
+    """Reads a whole message: text from its plain text, else from its HTML; HTML cleaned; attachments described. An
+    invitation counts among these, and is read as well."""
+    said: list[tuple[str, str]] = []
     attachments: list[AttachmentInfo] = []
     for part in mime.leaves(raw):
-        if part.is_body:
-            (pages if part.content_type == "text/html" else texts).append(part.text())
-        else:
+        if part.is_body or part.content_type == CALENDAR:
+            said.append((part.content_type, part.text()))
+        if not part.is_body:
             attachments.append(
-                AttachmentInfo(name=part.filename, content_type=part.content_type, size=part.decoded_size())
+                AttachmentInfo(
+                    name=part.filename,
+                    content_type=part.content_type,
+                    size=part.decoded_size(),
+                    section=part.section,
+                    encoding=part.encoding,
+                    content_id=part.content_id,
+                    inline=is_inline(part),
+                )
             )
-    return as_content(texts, pages, attachments, truncated=truncated)
+    return as_content(said, attachments, truncated=truncated)
 
 
-def as_content(
-    texts: Sequence[str], pages: Sequence[str], attachments: Sequence[AttachmentInfo], *, truncated: bool
-) -> Content:
-    """What the plain texts and the HTML of a message say together."""
-    html = "\n".join(pages)[: mime.MAX_TEXT]
+def is_inline(part: Part | Leaf) -> bool:
+    """Whether a part is a picture that the text shows by its Content-ID (RFC 2392)."""
+    return bool(part.content_id) and part.content_type.startswith("image/") and part.disposition != "attachment"
+
+
+def as_content(said: Sequence[tuple[str, str]], attachments: Sequence[AttachmentInfo], *, truncated: bool) -> Content:
+    """What the plain texts and the HTML of a message say together; ``said`` has the type of each, and its text."""
+    texts = [text for kind, text in said if kind not in ("text/html", CALENDAR)]
+    html = "\n".join(text for kind, text in said if kind == "text/html")[: mime.MAX_TEXT]
     text = "\n".join(texts)[: mime.MAX_TEXT] if any(map(str.strip, texts)) else html_to_text(html)
-    return Content(text=text, html=clean_html(html), attachments=tuple(attachments), truncated=truncated)
+    return Content(
+        text=text,
+        html=clean_html(html),
+        attachments=tuple(attachments),
+        calendar=next((text for kind, text in said if kind == CALENDAR), "")[:MAX_CALENDAR],
+        truncated=truncated,
+    )

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailaccounts.mail.mime import MAX_DEPTH, MAX_PARTS, is_body, safe_name
+from mailaccounts.mail.mime import MAX_DEPTH, MAX_PARTS, bare_id, is_body, safe_name
 from mailaccounts.mail.parameters import Parameters
 from mailaccounts.mail.text import decode, storable
 
@@ -38,7 +38,9 @@ class Leaf:
     content_type: str
     charset: str
     encoding: str
+    disposition: str
     filename: str
+    content_id: str
     is_body: bool
     octets: int
 
@@ -114,16 +116,22 @@ def _leaf(tree: list[Tree], *, section: str, top: bool) -> Leaf:
         content_type=content_type,
         charset=content.get("charset"),
         encoding=_word(tree[5]),
+        disposition=disposition,
         filename=safe_name(filename),
+        content_id=bare_id(_text(tree[3])),
         is_body=is_body(content_type, filename=filename, disposition=disposition, top=top),
         octets=int(octets),
     )
 
 
 def _word(tree: Tree) -> str:
+    return _text(tree).strip().lower()
+
+
+def _text(tree: Tree) -> str:
     if isinstance(tree, list):
         raise UnreadableStructure
-    return decode(tree or b"").strip().lower()
+    return decode(tree or b"")
 
 
 def _parameters(tree: Tree) -> Parameters:

@@ -89,7 +89,7 @@ class Message(models.Model):
     ``references`` are the Message-IDs it refers to, oldest first and separated by spaces: an answer goes on with them.
     ``topic`` is what its subject is about, as ``rules.topics`` tells it. ``people`` are the names and addresses of who
     takes part, for the search.
-    ``body_html`` is clean already (mail.sanitize). ``announced`` turns true when ``message_stored`` has been sent.
+    ``body_html`` is clean already (mail.sanitize), ``calendar`` the iCalendar text of an invitation, as it was sent. ``announced`` turns true when ``message_stored`` has been sent.
 
     ``provider_id`` and ``provider_thread`` are the provider's own names for the message and its conversation, where it
     has such (RFC 8474, Gmail).
@@ -110,6 +110,7 @@ class Message(models.Model):
     truncated = models.BooleanField(default=False)
     body_text = models.TextField(blank=True)
     body_html = models.TextField(blank=True)
+    calendar = models.TextField(blank=True)
     announced = models.BooleanField(default=False)
     stored_at = models.DateTimeField(auto_now_add=True)
     gone_since = models.DateTimeField(null=True, blank=True)
@@ -196,13 +197,19 @@ class Participant(models.Model):
 
 
 class Attachment(models.Model):
-    """What is attached; only its description is stored."""
+    """What is attached; only its description is stored, and where in the message it is: ``section`` and ``encoding``
+    as FETCH needs them, "" where nobody knows. ``content_id`` is without angle brackets, ``inline`` tells that it is
+    a picture within the text rather than a file for itself."""
 
     message = models.ForeignKey(Message, models.CASCADE, related_name="attachments")
     position = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=255, blank=True)
     content_type = models.CharField(max_length=127)
     size = models.PositiveBigIntegerField()
+    section = models.CharField(max_length=160, blank=True)
+    encoding = models.CharField(max_length=40, blank=True)
+    content_id = models.CharField(max_length=255, blank=True)
+    inline = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("position",)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mailaccounts.mail.parse import Content
     from mailaccounts.models import Fault
 
-BODY = ("has_body", "truncated", "body_text", "body_html")  # columns
+BODY = ("has_body", "truncated", "body_text", "body_html", "calendar")  # columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,9 +217,11 @@ def _complete(rows: Mapping[str, Message], batch: Mapping[str, Found]) -> None:
         _attach(contents)
 
 
-def _body(content: Content | None) -> tuple[bool, bool, str, str]:
+def _body(content: Content | None) -> tuple[bool, bool, str, str, str]:
     """The values of the columns BODY."""
-    return (True, content.truncated, content.text, content.html) if content else (False, False, "", "")
+    if content is None:
+        return False, False, "", "", ""
+    return True, content.truncated, content.text, content.html, content.calendar
 
 
 def _participants(message_id: int, headers: Headers) -> Iterator[tuple[int, str, int, str, str]]:
@@ -238,9 +240,12 @@ def _attach(contents: Mapping[int, Content]) -> None:
     """The attachments of messages that have none yet, by their id."""
     bulk().insert(
         Attachment,
-        ("message_id", "position", "name", "content_type", "size"),
+        ("message_id", "position", "name", "content_type", "size", "section", "encoding", "content_id", "inline"),
         [
-            (message_id, position, attachment.name, attachment.content_type, attachment.size)
+            (
+                *(message_id, position, attachment.name, attachment.content_type, attachment.size),
+                *(attachment.section, attachment.encoding, attachment.content_id, attachment.inline),
+            )
             for message_id, content in contents.items()
             for position, attachment in enumerate(content.attachments)
         ],

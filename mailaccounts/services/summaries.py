@@ -82,7 +82,7 @@ def _read(account_id: int, threads: Any) -> dict[int, Summary]:
     """One query, and a second where messages have labels."""
     found: dict[int, Summary] = defaultdict(Summary)
     labelled: dict[str, set[int]] = defaultdict(set)
-    attached = Exists(Attachment.objects.filter(message=OuterRef("pk")))
+    attached = Exists(Attachment.objects.filter(message=OuterRef("pk"), inline=False))
     rows = Message.objects.filter(account=account_id, thread__in=threads).annotate(attached=attached)
     for row in rows.values_list(*ROWS):
         thread, message, received, gone, has_attachments, folder, moving_to, seen, marks, names = row

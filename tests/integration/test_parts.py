@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailaccounts.mail.parse import parse_message
@@ -43,8 +44,8 @@ def test_a_message_says_the_same_in_parts_as_whole(mailbox: SandboxMailbox) -> N
             assert parts is not None
             content = parts.content()
             assert (content.text, content.html, content.truncated) == (whole.text, whole.html, False)
-            described = [(each.name, each.content_type) for each in content.attachments]
-            assert described == [(each.name, each.content_type) for each in whole.attachments]
+            described = [replace(each, size=0) for each in content.attachments]
+            assert described == [replace(each, size=0) for each in whole.attachments]
             for told, true in zip(content.attachments, whole.attachments, strict=True):
                 assert abs(told.size - true.size) <= 3
 

@@ -32,7 +32,9 @@ def test_a_message_as_programs_write_it_is_read_as_they_meant_it() -> None:
     assert content.text == "Grüße\n"
     assert content.html == "<p>Grüße</p>\n"
     assert content.attachments == (
-        AttachmentInfo(name="Angebot für Köln.pdf", content_type="application/pdf", size=4000),
+        AttachmentInfo(
+            name="Angebot für Köln.pdf", content_type="application/pdf", size=4000, section="2", encoding="base64"
+        ),
     )
     assert not content.truncated
 
@@ -156,3 +158,20 @@ def test_any_bytes_at_all_are_read_without_an_error() -> None:
         content = parse_message(b"".join(chance.choices(pieces, k=chance.randrange(60))))
         repr(content).encode()
         assert "\0" not in content.text + content.html
+
+
+def test_pictures_of_the_text_and_invitations_are_known_for_what_they_are() -> None:
+    message = EmailMessage()
+    message.set_content("Shall we meet?")
+    message.add_alternative('<p>Shall we meet? <img src="cid:logo@x"></p>', subtype="html")
+    message.get_payload()[1].add_related(b"\x89PNG", maintype="image", subtype="png", cid="<logo@x>")
+    message.add_alternative("BEGIN:VCALENDAR\nEND:VCALENDAR\n", subtype="calendar", params={"method": "REQUEST"})
+    message.add_attachment(b"\x89PNG", maintype="image", subtype="png", filename="photo.png", cid="<photo@x>")
+    content = parse_message(message.as_bytes())
+    assert content.html == '<p>Shall we meet? <img data-src="cid:logo@x"></p>\n'
+    assert content.calendar == "BEGIN:VCALENDAR\nEND:VCALENDAR\n"
+    assert [(each.section, each.content_id, each.inline) for each in content.attachments] == [
+        ("1.2.2", "logo@x", True),
+        ("1.3", "", False),
+        ("2", "photo@x", False),
+    ]
