@@ -89,7 +89,8 @@ class Message(models.Model):
     ``references`` are the Message-IDs it refers to, oldest first and separated by spaces: an answer goes on with them.
     ``topic`` is what its subject is about, as ``rules.topics`` tells it. ``people`` are the names and addresses of who
     takes part, for the search.
-    ``body_html`` is clean already (mail.sanitize), ``calendar`` the iCalendar text of an invitation, as it was sent. ``announced`` turns true when ``message_stored`` has been sent.
+    ``body_html`` is clean already (mail.sanitize), ``calendar`` an invitation as it was sent. ``announced`` turns true
+    when ``message_stored`` has been sent.
 
     ``provider_id`` and ``provider_thread`` are the provider's own names for the message and its conversation, where it
     has such (RFC 8474, Gmail).
