@@ -13,6 +13,7 @@ from django.db.models.functions import Length, Lower
 from mailaccounts.hooks import hooks
 from mailaccounts.models import (
     ERASING,
+    RECIPIENTS_REFUSED,
     AccountStatus,
     Alias,
     AuditAction,
@@ -22,6 +23,7 @@ from mailaccounts.models import (
     MailAccount,
     Message,
     Outgoing,
+    OutgoingState,
     Participant,
     Quarantined,
     Recipient,
@@ -121,6 +123,12 @@ def outgoing_for(user: Any) -> QuerySet[Outgoing]:
     if not user.is_authenticated:
         return Outgoing.objects.none()
     return Outgoing.objects.filter(author=user, account__in=mailboxes_of(user))
+
+
+def undecided(user: Any) -> QuerySet[Outgoing]:
+    """What of it wants to be decided about: it wasn't sent, perhaps was, or didn't reach everybody."""
+    short = Q(state=OutgoingState.SENT, code=RECIPIENTS_REFUSED)
+    return outgoing_for(user).filter(Q(state__in=(OutgoingState.FAILED, OutgoingState.UNCERTAIN)) | short)
 
 
 def enclosed_in(message: Outgoing) -> QuerySet[Enclosed]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms, template
 from django.utils.timesince import timesince
 
+from mailaccounts import selectors
 from mailaccounts.models import AccountStatus, MailAccount, Outgoing, OutgoingState
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ def status_colour(account: MailAccount) -> str:
 def outgoing_colour(message: Outgoing) -> str:
     """The colour of the badge of a message in the outbox."""
     return "yellow" if message.is_short else OUTGOING_COLOURS[OutgoingState(message.state)]
+
+
+@register.simple_tag
+def undecided(user: Any) -> int:
+    """How many of the user's messages in the outbox want to be decided about."""
+    return selectors.undecided(user).count()
 
 
 @register.filter

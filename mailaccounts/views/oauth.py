@@ -17,6 +17,7 @@ from mailaccounts import selectors
 from mailaccounts.errors import ConsentExpired, MailAccountsError, SignedOut
 from mailaccounts.forms import ConsentForm, SmtpForm
 from mailaccounts.hooks import hooks
+from mailaccounts.models import OutgoingState
 from mailaccounts.services import clients, consent, consent_attempts
 from mailaccounts.services.detect import smtp_of
 from mailaccounts.services.identity import pinned
@@ -28,7 +29,7 @@ from mailaccounts.views.way import switched_context
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from mailaccounts.models import MailAccount
+    from mailaccounts.models import MailAccount, Outgoing
     from mailaccounts.views.access import Request
 
 STARTED = "mailaccounts.consents"  # in the session: hash of a state → what was wished for (``_remembered``)
@@ -131,7 +132,16 @@ def result(request: Request) -> HttpResponse:
     if account:
         context |= {"sign_in": describe.sign_in(account), "stored": describe.stored_messages(account)}
         context |= switched_context(account)
+        context["drafts"] = _waiting(request, account, outcome["wish"])
     return render(request, "mailaccounts/result.html", context)
+
+
+def _waiting(request: Request, account: MailAccount, wish: dict[str, Any] | None) -> list[Outgoing]:
+    """Two at most of the drafts that permission to send was asked for because of."""
+    if not wish or wish["purpose"] != Purpose.SEND or account.smtp is None:
+        return []
+    drafts = selectors.outgoing_for(request.user).filter(account=account, state=OutgoingState.DRAFT)
+    return list(drafts.only("pk").order_by("-changed_at")[:2])
 
 
 def _leave_again(request: Request, outcome: dict[str, Any]) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -43,7 +44,7 @@ def draft(request: Request, pk: int) -> HttpResponse:
     found = get_object_or_404(_written(request), pk=pk)
     if found.state not in EDITABLE:
         if request.htmx:
-            return _saved(request, OutgoingChanged())
+            return _saved(request, Problem.of(OutgoingChanged()))
         messages.info(request, OutgoingChanged().message)
         return redirect("mailaccounts:outbox")
     return _write(request, found)
@@ -107,15 +108,18 @@ def _write(request: Request, draft: Outgoing | None) -> HttpResponse:
     if request.method != "POST":
         return _show(request, form, draft, None)
     if not form.is_valid():
-        problem = Problem(code="invalid", sentence="This couldn't be kept.", next_step="Look at what is marked.")
-        return _saved(request, problem) if request.htmx else _show(request, form, draft, problem)
-    try:
-        draft = _keep(request, form, draft)
-        return _saved(request, None, draft) if request.htmx else _do(request, draft)
-    except MailAccountsError as error:
-        if request.htmx:
-            return _saved(request, error)
-        return _show(request, form, draft, Problem.of(error))
+        invalid = Problem(code="invalid", sentence="This couldn't be kept.", next_step="Look at what is marked.")
+        return _saved(request, invalid) if request.htmx else _show(request, form, draft, invalid)
+    problem: Problem | None = None
+    with transaction.atomic():  # or what is kept in passing might come between what was typed and what is sent
+        try:
+            draft = _keep(request, form, draft)
+            done = _saved(request, None, draft) if request.htmx else _do(request, draft)
+        except MailAccountsError as error:
+            problem = Problem.of(error)
+    if problem is None:
+        return done
+    return _saved(request, problem) if request.htmx else _show(request, form, draft, problem)
 
 
 def _keep(request: Request, form: WritingForm, draft: Outgoing | None) -> Outgoing:
@@ -132,19 +136,19 @@ def _do(request: Request, draft: Outgoing) -> HttpResponse:
     if files := request.FILES.getlist("files"):
         drafts.insist_on_room(draft, sum(each.size or 0 for each in files))
         drafts.enclose(draft, *(_enclosure(each) for each in files))
-    left_out = request.POST.get("leave_out", "")
-    if left_out.isdecimal():
+    match request.POST.get("do"):
+        case "send":
+            outbox.queue(draft)
+            messages.success(request, "Your message is on its way.")
+            return redirect("mailaccounts:outbox")
+        case "discard":
+            drafts.discard(draft)
+            messages.success(request, "The draft is discarded.")
+            return redirect("mailaccounts:drafts")
+        case "save":
+            messages.success(request, "The draft is saved.")
+    if (left_out := request.POST.get("leave_out", "")).isdecimal():
         drafts.leave_out(draft, int(left_out))
-    elif request.POST.get("do") == "send":
-        outbox.queue(draft)
-        messages.success(request, "Your message is on its way.")
-        return redirect("mailaccounts:outbox")
-    elif request.POST.get("do") == "discard":
-        drafts.discard(draft)
-        messages.success(request, "The draft is discarded.")
-        return redirect("mailaccounts:drafts")
-    elif request.POST.get("do") == "save":
-        messages.success(request, "The draft is saved.")
     return redirect("mailaccounts:draft", draft.pk)
 
 
@@ -167,11 +171,8 @@ def _show(request: Request, form: WritingForm, draft: Outgoing | None, problem: 
     return render(request, "mailaccounts/write.html", context)
 
 
-def _saved(
-    request: Request, trouble: MailAccountsError | Problem | None, draft: Outgoing | None = None
-) -> HttpResponse:
+def _saved(request: Request, problem: Problem | None, draft: Outgoing | None = None) -> HttpResponse:
     """What the page shows after it was kept in passing; a new draft has an address from then on."""
-    problem = Problem.of(trouble) if isinstance(trouble, MailAccountsError) else trouble
     response = render(request, "mailaccounts/saved.html", {"problem": problem, "draft": draft, "now": timezone.now()})
     if draft:
         response["HX-Replace-Url"] = reverse("mailaccounts:draft", args=[draft.pk])

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from mailaccounts.models import MailAccount, Message, OutgoingState
+from mailaccounts.models import MailAccount, Message, Outgoing, OutgoingState
 from tests.app.builders import make_account, make_credential
 from tests.browser.person import WIDE
 from tests.crm.builders import make_contact
+from tests.crm_process import wait_until
 from tests.integration.sandbox_clients import imap_connection, smtp_connection
 from tests.letters import letter, new_id
 
@@ -104,7 +105,8 @@ def test_a_contact_writes_is_answered_and_answers(
     expect(text).to_have_value(re.compile("-- \nAnna\n\nOn .* wrote:\n> Could you deliver"))
     text.press("Control+Home")
     text.press_sequentially("We can, in week 49.")
-    expect(page.get_by_text("Saved at")).to_be_visible()
+    kept = Outgoing.objects.filter(body_text__startswith="We can, in week 49.")
+    wait_until(kept.exists, what="what was typed is kept")
     page.reload()
     expect(text).to_have_value(re.compile("^We can, in week 49."))
     pdf = {"name": "Angebot.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 racks"}
