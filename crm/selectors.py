@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Max, Min, Q
-from django.db.models.functions import Left
+from django.db.models import Count, F, Max, Q, Window
+from django.db.models.functions import Left, RowNumber
 
 from crm.models import Company, Contact, ContactAddress, TimelineEntry
 from mailaccounts import selectors as mail
-from mailaccounts.models import Message
 from mailaccounts.services import directory
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from crm.models import CompanyDomain
+    from mailaccounts.models import Message
     from mailaccounts.services.directory import Looking
 
 MOST_WORDS = 10  # of a search; thousands would keep the database busy for a minute
@@ -37,16 +37,17 @@ def search_contacts(text: str) -> QuerySet[Contact]:
 
 
 def timeline(whose: Contact | Company, *, user: Any) -> QuerySet[TimelineEntry]:
-    """The mail with a contact, or with anybody of a company, that ``user`` may see, newest first; through several
-    mailboxes it is there once.
+    """The mail with a contact, or with anybody of a company, that ``user`` may know of, newest first; through several
+    mailboxes it is there once, through the one that shows the user most of it.
 
     Without what the messages say: the database would read it of all of them to show a page (see ``texts``).
     """
     theirs = Q(contact=whose) if isinstance(whose, Contact) else Q(company=whose) | Q(contact__company=whose)
     visible = TimelineEntry.objects.filter(theirs, message__in=mail.messages_for(user))
-    once = visible.values("fingerprint").annotate(first=Min("pk")).values("first")
+    most = Window(RowNumber(), partition_by="fingerprint", order_by=[F("access").desc(), F("pk").asc()])
+    once = visible.annotate(access=mail.access_of(user, path="message__")).annotate(place=most).filter(place=1)
     return (
-        TimelineEntry.objects.filter(pk__in=once)
+        TimelineEntry.objects.filter(pk__in=once.values("pk"))
         .select_related("message__account")
         .prefetch_related("message__participants", "message__attachments")
         .defer("message__body_text", "message__body_html")
@@ -64,9 +65,9 @@ def looking(whose: Contact | Company) -> Looking | None:
     return directory.looking(changes) if changes else None
 
 
-def texts(messages: Iterable[Message]) -> dict[int, str]:
-    """The beginning of what each of ``messages`` says, by key. One query."""
-    shown = Message.objects.filter(pk__in=[message.pk for message in messages])
+def texts(messages: Iterable[Message], *, user: Any) -> dict[int, str]:
+    """The beginning of what each of ``messages`` says, by key, of those that ``user`` may read. One query."""
+    shown = mail.readable_by(user).filter(pk__in=[message.pk for message in messages])
     return dict(shown.values_list("pk", Left("body_text", TEXT_SHOWN)))
 
 

@@ -17,6 +17,7 @@ from crm.models import Company, Contact
 from crm.people_views import left_behind_by
 from mailaccounts import selectors as mailbox
 from mailaccounts.models import Role
+from mailaccounts.services import looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,11 +97,12 @@ def _saved(request: HttpRequest, form: ContactForm | CompanyForm) -> HttpRespons
 
 
 def _timeline(request: HttpRequest, whose: Contact | Company) -> dict[str, Any]:
-    """What crm/timeline.html shows."""
+    """What crm/timeline.html shows. That somebody is shown what other people's mail says is noted for its owners."""
     page = Paginator(selectors.timeline(whose, user=request.user), MESSAGES_A_PAGE).get_page(request.GET.get("page"))
-    mail = [entry.message for entry in page]
+    mail: list[Any] = [entry.message for entry in page]
     _tell_people(mail)
-    _tell_text(mail)
+    _tell_access(mail, user=request.user)
+    looks.note_all([each for each in mail if each.text], viewer=request.user, why=f"On the timeline of {whose}"[:200])
     return {
         "page": page,
         "has_accounts": mailbox.accounts_for(request.user).exists(),
@@ -108,11 +110,16 @@ def _timeline(request: HttpRequest, whose: Contact | Company) -> dict[str, Any]:
     }
 
 
-def _tell_text(mail: Iterable[Any]) -> None:
-    """Gives each message ``text``: the beginning of what it says."""
-    texts = selectors.texts(mail)
+def _tell_access(mail: Iterable[Any], *, user: Any) -> None:
+    """Gives each message ``own`` and ``readable``, whether it is in a mailbox of the user's and whether they may read
+    it; ``text``, the beginning of what it says if they may; and ``copies``, the same message in each mailbox that they
+    may know of it from. Three queries."""
+    texts, access = selectors.texts(mail, user=user), mailbox.access_to(mail, user)
+    copies = mailbox.copies_of(mail, user)
     for message in mail:
-        message.text = texts.get(message.pk, "")
+        level = access.get(message.pk)
+        message.own, message.readable = level == mailbox.Access.OWN, level in (mailbox.Access.OWN, mailbox.Access.READ)
+        message.text, message.copies = texts.get(message.pk, ""), copies.get(message.fingerprint, [])
 
 
 def _tell_people(mail: Iterable[Any]) -> None:

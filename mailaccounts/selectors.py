@@ -18,8 +18,10 @@ from mailaccounts.models import (
     Alias,
     AuditAction,
     AuditEntry,
+    Blocked,
     Enclosed,
     Erasing,
+    Look,
     MailAccount,
     Message,
     Outgoing,
@@ -82,12 +84,8 @@ def readable_by(user: Any) -> QuerySet[Message]:
 def access_to(messages: Iterable[Message], user: Any) -> dict[int, Access]:
     """What ``user`` may see of each of ``messages``, by key; one they may not know of is left out. One query."""
     found = messages_for(user).filter(pk__in=[message.pk for message in messages])
-    access = Case(
-        When(account__in=mailboxes_of(user), then=Value(Access.OWN)),
-        When(pk__in=readable_by(user), then=Value(Access.READ)),
-        default=Value(Access.SUBJECT),
-    )
-    return {pk: Access(level) for pk, level in found.annotate(access=access).values_list("pk", "access")}
+    rows = found.annotate(access=access_of(user)).values_list("pk", "access")
+    return {pk: Access(level) for pk, level in rows}
 
 
 def _files() -> QuerySet[Enclosed]:
@@ -98,11 +96,46 @@ def _shared(user: Any, *visibilities: Visibility) -> QuerySet[Message]:
     """The user's own messages, those of accounts shared with them that show as much, and those revealed to them."""
     if not user.is_authenticated:
         return Message.objects.none()
+    return Message.objects.filter(Q(account__in=mailboxes_of(user)) | _sharing(user, *visibilities))
+
+
+def _sharing(user: Any, *visibilities: Visibility, path: str = "") -> Q:
+    """What is shared with the user, as a condition on messages, or on rows that ``path`` leads to messages from."""
     shared = MailAccount.objects.filter(hooks().shares_with(user)).exclude(status_code=ERASING)
-    shows = Q(account__in=shared.filter(visibility__in=visibilities)) & ~Q(shown=Shown.HIDDEN)
-    return Message.objects.filter(
-        Q(account__in=mailboxes_of(user)) | shows | Q(account__in=shared, shown=Shown.REVEALED)
+    shows = Q(**{f"{path}account__in": shared.filter(visibility__in=visibilities)})
+    revealed = Q(**{f"{path}account__in": shared, f"{path}shown": Shown.REVEALED})
+    return shows & ~Q(**{f"{path}shown": Shown.HIDDEN}) | revealed
+
+
+def copies_of(messages: Iterable[Message], user: Any) -> dict[str, list[Message]]:
+    """Each of ``messages`` through every mailbox that ``user`` may know of it from, with its account and without what
+    it says, by fingerprint. One query."""
+    found: dict[str, list[Message]] = {}
+    rows = messages_for(user).filter(fingerprint__in={message.fingerprint for message in messages})
+    rows = rows.select_related("account").defer("body_text", "body_html")
+    for message in rows.order_by("account__address", "pk"):
+        found.setdefault(message.fingerprint, []).append(message)
+    return found
+
+
+def access_of(user: Any, *, path: str = "") -> Case:
+    """The user's ``Access`` as an expression: of messages that they may know of, or of rows that ``path``
+    ("message__") leads to such from."""
+    return Case(
+        When(**{f"{path}account__in": mailboxes_of(user)}, then=Value(Access.OWN)),
+        When(_sharing(user, Visibility.EVERYTHING, path=path), then=Value(Access.READ)),
+        default=Value(Access.SUBJECT),
     )
+
+
+def looks_at(account: MailAccount) -> QuerySet[Look]:
+    """Who looked at an account's mail, newest first. Ask only for accounts that are the user's own."""
+    return Look.objects.filter(account=account).select_related("viewer", "message").order_by("-at", "-pk")
+
+
+def blocked_by(user: Any) -> QuerySet[Blocked]:
+    """Whom the user has blocked: nobody else is shown it."""
+    return Blocked.objects.filter(owner=user).order_by("pattern")
 
 
 def senders_for(user: Any) -> QuerySet[MailAccount]:

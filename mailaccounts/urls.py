@@ -14,9 +14,11 @@ from mailaccounts.views import (
     erasing,
     invitation,
     keeping,
+    ledger,
     migrate,
     oauth,
     outbox,
+    privacy,
     probe,
     quarantine,
     servers,
@@ -44,6 +46,9 @@ pages: list[URLPattern | URLResolver] = [
     path("<int:pk>/begin/", begin.begin, name="begin"),
     path("<int:pk>/sync/", accounts.sync_now, name="sync_now"),
     path("<int:pk>/set-aside/", quarantine.quarantine, name="quarantine"),
+    path("<int:pk>/privacy/", privacy.privacy, name="privacy"),
+    path("<int:pk>/privacy/blocked/<int:blocked>/", privacy.blocked, name="blocked"),
+    path("<int:pk>/ledger/", ledger.ledger, name="ledger"),
     path("<int:pk>/older-mail/", depth.older_mail, name="older_mail"),
     path("<int:pk>/keeping/", keeping.keeping, name="keeping"),
     path("<int:pk>/probe/", probe.probe, name="probe"),
@@ -67,6 +72,7 @@ pages: list[URLPattern | URLResolver] = [
 ]
 
 mail: list[URLPattern | URLResolver] = [
+    path("message/<int:pk>/show/", privacy.show_message, name="show_message"),
     path("erasing/<int:pk>/", erasing.erasing, name="erasing"),
     path("new/", writing.compose, name="compose"),
     path("message/<int:pk>/reply/", writing.reply, name="reply"),

@@ -20,6 +20,7 @@ class AuditAction(models.TextChoices):
     HOSTS_CHANGED = "hosts_changed", _("Changed its servers")
     CONSENT_REFUSED = "consent_refused", _("A consent came to nothing")
     REFRESH_FAILED = "refresh_failed", _("The permission ended")
+    SHARED = "shared", _("Changed what colleagues see")
     DISCONNECTED = "disconnected", _("Disconnected")
     KEEPING = "keeping", _("Changed how long its mail is kept")
     ERASED = "erased", _("Erased some of its mail")

@@ -8,7 +8,15 @@ from django import forms, template
 from django.utils.timesince import timesince
 
 from mailaccounts import selectors
-from mailaccounts.models import AccountStatus, MailAccount, Outgoing, OutgoingState
+from mailaccounts.models import (
+    AccountStatus,
+    MailAccount,
+    Message,
+    Outgoing,
+    OutgoingState,
+    Shown,
+    Visibility,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,6 +71,18 @@ def outgoing_colour(message: Outgoing) -> str:
 def undecided(user: Any) -> int:
     """How many of the user's messages in the outbox want to be decided about."""
     return selectors.undecided(user).count()
+
+
+@register.filter
+def colleagues_see(message: Message) -> str:
+    """What those see of a message with whom its account is shared, in words."""
+    if message.shown == Shown.HIDDEN:
+        return "nothing of this message"
+    if message.shown == Shown.REVEALED or message.account.visibility == Visibility.EVERYTHING:
+        return "everything of this message"
+    if message.account.visibility == Visibility.SUBJECT:
+        return "who takes part in it and its subject"
+    return "nothing of this message"
 
 
 @register.filter

@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from mailaccounts.services import consent_attempts
 from mailaccounts.services.disconnect import disconnect
+from mailaccounts.services.privacy import block
 from tests.app.builders import make_account, make_client, make_credential, make_grant, make_user
 from tests.app.campaigns import invitation_for, make_campaign
 from tests.crm.builders import make_company, make_contact
@@ -28,6 +29,8 @@ OF_AN_ACCOUNT = "/settings/email-accounts/{pk}/"
 OF_A_RECEIPT = "/settings/email-accounts/receipts/{pk}/"
 A_CALLBACK = "/oauth/{provider}/callback/"
 OF_ADMINISTRATORS = "/settings/email-accounts/campaigns/"  # walked in tests/app/test_pages_campaigns.py
+OF_MAIL = "/mail/"  # walked in tests/crm/test_mail_access.py
+BLOCKED = "/settings/email-accounts/{pk}/privacy/blocked/{blocked}/"
 INVITATION = "/settings/email-accounts/invitation/{token}/"
 
 
@@ -47,7 +50,7 @@ PAGES = sorted(addresses())
 PEOPLES = [
     (name, address)
     for name, address in PAGES
-    if not address.startswith(OF_ADMINISTRATORS) and "admin-consent" not in address
+    if not address.startswith((OF_ADMINISTRATORS, OF_MAIL)) and "admin-consent" not in address
 ]
 OF_SOMEBODY = (OF_AN_ACCOUNT, OF_A_RECEIPT, A_CALLBACK, INVITATION)
 ACCOUNT_PAGES = [(name, address) for name, address in PAGES if address.startswith(OF_SOMEBODY)]
@@ -68,6 +71,8 @@ def target_of(address: str, account: MailAccount) -> str:
             account=account,
         )  # fmt: skip
         return f"{address.format(provider='microsoft')}?state=awaited&code=any"
+    if address == BLOCKED:
+        return address.format(pk=account.pk, blocked=block(account.owner, "@private.test").pk)
     if address.startswith("/companies/"):
         return address.format(pk=make_company().pk)
     pk = account.pk if address.startswith(OF_AN_ACCOUNT) else make_contact().pk
@@ -149,4 +154,4 @@ def test_a_form_without_the_csrf_token_is_refused() -> None:
     careful.force_login(account.owner)
     for name, address in ACCOUNT_PAGES:
         if name != "mailaccounts:account" and address.startswith(OF_AN_ACCOUNT):
-            assert careful.post(address.format(pk=account.pk)).status_code == 403
+            assert careful.post(target_of(address, account)).status_code == 403

@@ -1,0 +1,54 @@
+"""What an account's owner lets others see of its mail, and whom they block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from mailaccounts.models import AuditAction, Blocked, MailAccount, Message, Shown, Visibility, Why
+from mailaccounts.services import audit, forgetting, justified
+
+if TYPE_CHECKING:
+    from mailaccounts.models import Erasing
+    from mailaccounts.services.justified import Unjustified
+
+
+def share(account: MailAccount, visibility: Visibility, *, actor: Any) -> bool:
+    """Shows others so much of the account's mail from now on; False when it is so already."""
+    with transaction.atomic():
+        before = MailAccount.objects.select_for_update(of=("self",)).get(pk=account.pk).visibility
+        if before == visibility:
+            return False
+        MailAccount.objects.filter(pk=account.pk).update(visibility=visibility)
+        audit.note(AuditAction.SHARED, account, actor=actor, before=before, after=visibility)
+    account.visibility = visibility
+    return True
+
+
+def show(message: Message, shown: Shown) -> None:
+    """Shows others more or less of one message than of the rest of its account."""
+    Message.objects.filter(pk=message.pk).update(shown=shown)
+    message.shown = shown
+
+
+def block(owner: Any, pattern: str) -> Blocked:
+    """Counts ``pattern`` (rules.blocking.pattern_of) as nobody's in all mailboxes of ``owner`` from now on. What is
+    stored stays (see ``erase_blocked``)."""
+    return Blocked.objects.get_or_create(owner=owner, pattern=pattern)[0]
+
+
+def unblock(blocked: Blocked) -> None:
+    """Mail with them that comes from now on counts again."""
+    blocked.delete()
+
+
+def stored_with(blocked: Blocked) -> Unjustified:
+    """How much is stored in their owner's mailboxes that nobody justifies now that they are blocked."""
+    return justified.count([blocked.pattern], accounts=Q(owner=blocked.owner_id))
+
+
+def erase_blocked(blocked: Blocked) -> Erasing:
+    """Has that erased in the background."""
+    return forgetting.begin([blocked.pattern], why=Why.BLOCKED, asked_by=blocked.owner, owner=blocked.owner)
