@@ -6,10 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from crm import selectors
 from crm.models import TimelineEntry
+from mailaccounts.models import Look, MailAccount, Message, Shown, Visibility
 from mailaccounts.signals import message_stored
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import make_contact, store_message
@@ -112,3 +115,59 @@ def test_a_very_long_message_is_cut_and_says_so(client: Client) -> None:
     page = client.get(f"/contacts/{maria.pk}/").content
     assert len(page) < 100_000
     assert b"the rest is not shown" in page
+
+
+def test_a_colleague_sees_as_much_as_the_owner_lets_them_and_that_is_noted(client: Client) -> None:
+    account, maria, colleague = make_account(), make_contact("maria@c.test"), make_user()
+    store_message(
+        account, sender="maria@c.test", to=account.address, subject="A question", body_text="How much is it?"
+    )
+    client.force_login(colleague)
+    seen = {}
+    for visibility in Visibility.values:
+        MailAccount.objects.update(visibility=visibility)
+        page = client.get(f"/contacts/{maria.pk}/").content.decode()
+        seen[visibility] = ("A question" in page, "How much?" in page, Look.objects.count())
+        assert "Colleagues see" not in page
+    assert seen == {"owner": (False, False, 0), "subject": (True, False, 0), "everything": (True, True, 1)}
+    assert Look.objects.get().why == "On the timeline of Maria Anders"
+
+
+def test_a_message_through_two_mailboxes_is_shown_through_the_one_that_shows_more_and_names_both(
+    client: Client,
+) -> None:
+    maria, colleague = make_contact("maria@c.test"), make_user()
+    for visibility, text in (("subject", "Closed"), ("everything", "Open")):
+        store_message(
+            make_account(visibility=visibility, address=f"{visibility}@us.test"),
+            sender="maria@c.test", to="team@us.test", fingerprint="f" * 64, body_text=text,
+        )  # fmt: skip
+    client.force_login(colleague)
+    page = client.get(f"/contacts/{maria.pk}/").content.decode()
+    assert page.count("timeline-entry") == 1
+    assert "Open" in page and "subject@us.test" in page and "everything@us.test" in page
+    Message.objects.filter(account__visibility="subject").update(shown=Shown.HIDDEN)
+    page = client.get(f"/contacts/{maria.pk}/").content.decode()
+    assert "Open" in page and "subject@us.test" not in page
+
+
+def test_an_owner_can_hide_each_message_where_it_is_shown(client: Client) -> None:
+    account, maria = make_account(visibility="everything"), make_contact("maria@c.test")
+    message = store_message(account, sender="maria@c.test", to=account.address)
+    client.force_login(account.owner)
+    page = client.get(f"/contacts/{maria.pk}/").content.decode()
+    assert "Colleagues see everything of this message" in page
+    assert f'action="/mail/message/{message.pk}/show/"' in page
+    assert f'name="next" value="/contacts/{maria.pk}/"' in page
+
+
+def test_a_timeline_takes_as_many_queries_for_many_messages_as_for_one(client: Client) -> None:
+    account, maria, numbers = make_account(visibility="everything"), make_contact("maria@c.test"), []
+    client.force_login(make_user())
+    for more in (1, 25):
+        for _ in range(more):
+            store_message(account, sender="maria@c.test", to=account.address)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(f"/contacts/{maria.pk}/")
+        numbers.append(len(queries))
+    assert numbers[0] == numbers[1] < 25

@@ -1,0 +1,181 @@
+"""Every way to a message, walked by its owner, a colleague, a stranger and somebody who isn't signed in, whatever the
+owner lets be seen."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db.models import Q
+from django.urls import reverse
+
+from crm.hooks import CrmHooks
+from crm.models import Contact
+from mailaccounts.models import Attachment, Message, Outgoing, OutgoingState, Shown, Visibility, Why
+from mailaccounts.selectors import Access
+from mailaccounts.services import forgetting
+from tests.app.builders import make_account, make_credential, make_outgoing, make_user
+from tests.app.test_pages_access import addresses
+from tests.crm.builders import make_company, make_contact, store_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+
+pytestmark = pytest.mark.django_db
+
+SUBJECT, BODY, FILE = "The-subject", "What-it-says", "what-is-attached.pdf"
+
+#: What a mailbox shows, of a message what its owner decided, and what a colleague may see then.
+SHOWS = [
+    (Visibility.OWNER, Shown.AS_ACCOUNT, None),
+    (Visibility.SUBJECT, Shown.AS_ACCOUNT, Access.SUBJECT),
+    (Visibility.EVERYTHING, Shown.AS_ACCOUNT, Access.READ),
+    (Visibility.EVERYTHING, Shown.HIDDEN, None),
+    (Visibility.OWNER, Shown.REVEALED, Access.READ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A way to a message, open to a colleague who may see at least so much of it (None: to everybody who is signed in,
+    and it shows what they may see). ``key`` is what its address names; what it ``posts`` makes it one that takes only
+    that."""
+
+    opens: Access | None
+    key: Callable[[Message], int | str | None] = lambda message: message.pk
+    posts: dict[str, str] | None = None
+
+
+def nothing(message: Message) -> None:
+    return None
+
+
+def contact(message: Message) -> int:
+    return Contact.objects.get().pk
+
+
+def company(message: Message) -> int | None:
+    return Contact.objects.get().company_id
+
+
+def draft(message: Message) -> int:
+    return make_outgoing(message.account, subject=SUBJECT, body_text=BODY).pk
+
+
+def outgoing(message: Message) -> int:
+    return make_outgoing(message.account, subject=SUBJECT, body_text=BODY, state=OutgoingState.FAILED).pk
+
+
+def erasing(message: Message) -> int:
+    owner = message.account.owner
+    return forgetting.begin(["nobody@nowhere.test"], why=Why.BLOCKED, asked_by=owner, owner=owner).pk
+
+
+DOORS = {
+    "contacts": Door(opens=None, key=nothing),
+    "contact": Door(opens=None, key=contact),
+    "company": Door(opens=None, key=company),
+    "inbox": Door(opens=None, key=nothing),
+    "mailaccounts:compose": Door(opens=None, key=nothing),
+    "mailaccounts:drafts": Door(opens=None, key=nothing),
+    "mailaccounts:outbox": Door(opens=None, key=nothing),
+    "mailaccounts:reply": Door(opens=Access.READ, posts={}),
+    "mailaccounts:reply_all": Door(opens=Access.READ, posts={}),
+    "mailaccounts:forward": Door(opens=Access.READ, posts={}),
+    "mailaccounts:show_message": Door(opens=Access.OWN, posts={"shown": Shown.REVEALED}),
+    "mailaccounts:draft": Door(opens=Access.OWN, key=draft),
+    "mailaccounts:outgoing": Door(opens=Access.OWN, key=outgoing, posts={"do": "discard"}),
+    "mailaccounts:erasing": Door(opens=Access.OWN, key=erasing),
+}
+WITHOUT_MAIL = {
+    *("home", "contact_add", "contact_edit", "contact_remove", "contact_looking"),
+    "left_behind",
+    *("company_edit", "company_remove", "company_looking"),
+}
+
+
+@pytest.fixture
+def message() -> Message:
+    """A letter of a contact's in the mailbox of somebody who can answer it."""
+    account = make_credential().account
+    make_contact("maria@c.test", company=make_company("c.test"))
+    stored = store_message(account, sender="maria@c.test", to=account.address, subject=SUBJECT, body_text=BODY)
+    Attachment.objects.create(message=stored, position=0, name=FILE, content_type="application/pdf", size=9)
+    return stored
+
+
+@pytest.fixture
+def colleague(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Somebody with whom the host shares mailboxes, as it does with nobody else."""
+    user = make_user("colleague")
+    make_credential(make_account(user))
+    monkeypatch.setattr(CrmHooks, "shares_with", lambda self, other: Q() if other.pk == user.pk else Q(pk__in=()))
+    return user
+
+
+def test_every_address_that_may_show_mail_is_walked() -> None:
+    elsewhere = ("/settings/", "/oauth/")  # tests/app/test_pages_access.py
+    found = {name for name, address in addresses() if not address.startswith(elsewhere)}
+    assert found == DOORS.keys() | WITHOUT_MAIL, "enter it above: who may open it?"
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_door_opens_to_whom_the_owner_lets_see_as_much_and_to_nobody_else(
+    client: Client, message: Message, colleague: Any, name: str
+) -> None:
+    door, stranger = DOORS[name], make_user("stranger")
+    for visibility, shown, access in SHOWS:
+        message.account.visibility = visibility
+        message.account.save()
+        Message.objects.update(shown=shown)
+        for user, may_see in ((colleague, access), (stranger, None), (message.account.owner, Access.OWN)):
+            client.force_login(user)
+            told = f"{user} of {visibility} {shown}"
+            Outgoing.objects.all().delete()
+            response = knock(client, name, message)
+            is_open = door.opens is None or (may_see is not None and may_see >= door.opens)
+            assert (response.status_code != 404) == is_open, told
+            if not is_open:
+                message.refresh_from_db()
+                assert message.shown == shown, told
+                assert not Outgoing.objects.filter(author=user).exists(), told
+            page = content(response)
+            if user != message.account.owner:
+                assert may_see is not None or SUBJECT not in page, told
+                assert may_see == Access.READ or not {BODY, FILE} & set(re.findall(f"{BODY}|{FILE}", page)), told
+            Message.objects.update(shown=shown)
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_door_is_closed_to_whoever_is_not_signed_in(client: Client, message: Message, name: str) -> None:
+    message.account.visibility = Visibility.EVERYTHING
+    message.account.save()
+    response = knock(client, name, message)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("name", [name for name, door in DOORS.items() if door.posts is None])
+def test_a_page_with_mail_has_no_inline_script_or_style(client: Client, message: Message, name: str) -> None:
+    client.force_login(message.account.owner)
+    response = knock(client, name, message)
+    page = content(response)
+    assert response.status_code == 200
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:|https?://(?!testserver)", page)
+    assert "no-store" in response.get("Cache-Control", "") or name == "contacts"
+
+
+def knock(client: Client, name: str, message: Message) -> Any:
+    door = DOORS[name]
+    key = door.key(message)
+    address = reverse(name, args=[] if key is None else [key])
+    return client.get(address) if door.posts is None else client.post(address, door.posts)
+
+
+def content(response: Any) -> str:
+    whole: bytes = b"".join(response.streaming_content) if response.streaming else response.content
+    return whole.decode(errors="replace")
