@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core import signing
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from mailaccounts.models import Alias
 from mailaccounts.services import consent_attempts
 from mailaccounts.services.disconnect import disconnect
 from mailaccounts.services.privacy import block
+from mailaccounts.services.writer import SALT
 from tests.app.builders import make_account, make_client, make_credential, make_grant, make_user
 from tests.app.campaigns import invitation_for, make_campaign
 from tests.crm.builders import make_company, make_contact
@@ -24,12 +27,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
-POST_ONLY = {"mailaccounts:sync_now", "mailaccounts:switch_go_on", "mailaccounts:switch_cancel"}
+POST_ONLY = {"mailaccounts:sync_now", "mailaccounts:switch_go_on", "mailaccounts:switch_cancel"} | {
+    "mailaccounts:add_alias",
+    "mailaccounts:remove_alias",
+}
 OF_AN_ACCOUNT = "/settings/email-accounts/{pk}/"
 OF_A_RECEIPT = "/settings/email-accounts/receipts/{pk}/"
 A_CALLBACK = "/oauth/{provider}/callback/"
 OF_ADMINISTRATORS = "/settings/email-accounts/campaigns/"  # walked in tests/app/test_pages_campaigns.py
+OF_STAFF = "/settings/barred/"  # walked in tests/crm/test_barring.py
 OF_MAIL = "/mail/"  # walked in tests/crm/test_mail_access.py
+ALIAS = "/settings/email-accounts/aliases/{token}/"
 BLOCKED = "/settings/email-accounts/{pk}/privacy/blocked/{blocked}/"
 INVITATION = "/settings/email-accounts/invitation/{token}/"
 
@@ -50,9 +58,9 @@ PAGES = sorted(addresses())
 PEOPLES = [
     (name, address)
     for name, address in PAGES
-    if not address.startswith((OF_ADMINISTRATORS, OF_MAIL)) and "admin-consent" not in address
+    if not address.startswith((OF_ADMINISTRATORS, OF_MAIL, OF_STAFF)) and "admin-consent" not in address
 ]
-OF_SOMEBODY = (OF_AN_ACCOUNT, OF_A_RECEIPT, A_CALLBACK, INVITATION)
+OF_SOMEBODY = (OF_AN_ACCOUNT, OF_A_RECEIPT, A_CALLBACK, INVITATION, ALIAS)
 ACCOUNT_PAGES = [(name, address) for name, address in PAGES if address.startswith(OF_SOMEBODY)]
 
 
@@ -71,12 +79,15 @@ def target_of(address: str, account: MailAccount) -> str:
             account=account,
         )  # fmt: skip
         return f"{address.format(provider='microsoft')}?state=awaited&code=any"
+    if address == ALIAS:
+        alias = Alias.objects.create(account=account, address="other@example.test")
+        return address.format(token=signing.dumps([alias.pk, alias.address], salt=SALT))
     if address == BLOCKED:
         return address.format(pk=account.pk, blocked=block(account.owner, "@private.test").pk)
     if address.startswith("/companies/"):
         return address.format(pk=make_company().pk)
     pk = account.pk if address.startswith(OF_AN_ACCOUNT) else make_contact().pk
-    return address.format(pk=pk, provider="microsoft")
+    return address.format(pk=pk, provider="microsoft", alias=1)
 
 
 def somebody_else(who: str, account: MailAccount) -> Any:

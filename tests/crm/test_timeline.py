@@ -119,9 +119,7 @@ def test_a_very_long_message_is_cut_and_says_so(client: Client) -> None:
 
 def test_a_colleague_sees_as_much_as_the_owner_lets_them_and_that_is_noted(client: Client) -> None:
     account, maria, colleague = make_account(), make_contact("maria@c.test"), make_user()
-    store_message(
-        account, sender="maria@c.test", to=account.address, subject="A question", body_text="How much is it?"
-    )
+    store_message(account, sender="maria@c.test", to=account.address, subject="A question", body_text="How much?")
     client.force_login(colleague)
     seen = {}
     for visibility in Visibility.values:
