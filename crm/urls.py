@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from crm import barred_views, inbox, people_views, views
+from crm import barred_views, inbox, people_views, personal_data_views, views
 from crm.sign_in import views as sign_in
 
 # One way in for everybody, second step and limits included.
@@ -28,6 +28,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("settings/barred/", barred_views.barred, name="barred"),
     path("settings/barred/<int:pk>/lift/", barred_views.lift, name="barred_lift"),
+    path("settings/personal-data/", personal_data_views.personal_data_of, name="personal_data"),
+    path("settings/personal-data/download/", personal_data_views.download, name="personal_data_download"),
+    path("settings/personal-data/erase/", personal_data_views.erase, name="personal_data_erase"),
     path("settings/security/", sign_in.security, name="security"),
     path("accounts/", include("crm.sign_in.urls")),
     path("accounts/", include("allauth.urls")),

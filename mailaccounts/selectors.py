@@ -195,14 +195,25 @@ def messages_about(address: str) -> QuerySet[Message]:
     """All that is stored because of a person, in whatever account: messages they take part in, however their address
     is written there, and the rest of those conversations; without what they say. For operators (``export_mail``),
     never for a page."""
-    theirs = Participant.objects.filter(hooks().written(address))
     return (
-        Message.objects.filter(thread__in=theirs.values("message__thread"))
+        Message.objects.filter(thread__in=messages_with([address]).values("thread"))
         .select_related("account")
         .prefetch_related("participants", "attachments", "uids__folder")
         .defer("body_text", "body_html")
         .order_by("received_at", "pk")
     )
+
+
+def messages_with(patterns: Iterable[str]) -> QuerySet[Message]:
+    """The stored messages that any of ``patterns`` takes part in, in whatever account. As above; whoever may say what
+    is stored about a person is told how many they are, and reads no more of them than others."""
+    return Message.objects.filter(pk__in=taking_part(patterns).values("message"))
+
+
+def taking_part(patterns: Iterable[str]) -> QuerySet[Participant]:
+    """Who ``patterns``, addresses or ``@domain``, stand for, of those who take part in stored messages."""
+    whom = map(hooks().written, patterns)
+    return Participant.objects.order_by().filter(reduce(or_, whom, Q(pk__in=())))
 
 
 def outgoing_to(address: str) -> QuerySet[Outgoing]:

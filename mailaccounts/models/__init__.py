@@ -10,6 +10,7 @@ from mailaccounts.models.credential import Credential, CredentialState
 from mailaccounts.models.directory import DirectoryChange
 from mailaccounts.models.erasing import Erasing, Why
 from mailaccounts.models.folder import Folder, FolderRole
+from mailaccounts.models.forgotten import Forgotten
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
 from mailaccounts.models.look import Look
 from mailaccounts.models.message import (
@@ -64,6 +65,7 @@ __all__ = [
     "Filing",
     "Folder",
     "FolderRole",
+    "Forgotten",
     "Grant",
     "GrantStatus",
     "Look",

@@ -23,6 +23,7 @@ class AuditAction(models.TextChoices):
     SHARED = "shared", _("Changed what colleagues see")
     DISCONNECTED = "disconnected", _("Disconnected")
     KEEPING = "keeping", _("Changed how long its mail is kept")
+    EXPORTED = "exported", _("Told somebody what is stored about a person")
     ERASED = "erased", _("Erased some of its mail")
     PAUSED = "paused", _("Paused")
     RESUMED = "resumed", _("Resumed")

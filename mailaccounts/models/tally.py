@@ -12,8 +12,8 @@ class Tally(models.Model):
     Of messages whose headers were read, ``stored`` are new, ``again`` are stored already: they lie in a second folder,
     say, or were read once more. The others were left alone, because ``nobody`` in them is known, because there are but
     ``colleagues`` in them, whom the host passes over, because their owner has ``blocked`` somebody, or because nobody
-    wants drafts, nor mail older than is kept: they are ``left_out``. ``joined`` of those were stored later after all.
-    ``bodies`` were read, and ``erased`` messages are stored no more.
+    wants drafts, nor mail older than is kept, nor what was erased for good: they are ``left_out``. ``joined`` of those
+    were stored later after all. ``bodies`` were read, and ``erased`` messages are stored no more.
     """
 
     account = models.OneToOneField("mailaccounts.MailAccount", models.CASCADE, primary_key=True, related_name="tally")

@@ -32,6 +32,7 @@ from mailaccounts.rules.labels import is_left_out
 from mailaccounts.rules.threads import Letter, matched, provider_key
 from mailaccounts.services import acquaintances, conversations, folders, lease, login, quarantine
 from mailaccounts.services.bodies import isolated
+from mailaccounts.services.judge import forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -216,8 +217,11 @@ class Survey:
         set_aside = set(
             Quarantined.objects.filter(folder__account=self.account).values_list("folder__name", "uidvalidity", "uid")
         )
+        gone = forgotten(self.account.pk, {self.places[position].fingerprint for position in wanted})
         for position in sorted(wanted):
             place = self.places[position]
+            if place.fingerprint in gone:
+                continue
             if (place.folder, place.uidvalidity, place.uid) in set_aside:
                 continue  # known not to be had, and shown elsewhere
             self.result.expected += 1

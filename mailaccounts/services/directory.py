@@ -16,7 +16,7 @@ from django.utils import timezone
 from mailaccounts.conf import settings
 from mailaccounts.models import AccountStatus, DirectoryChange, Folder, MailAccount, Message
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services.justified import taking_part
+from mailaccounts.selectors import taking_part
 from mailaccounts.services.lease import CONNECTED
 from mailaccounts.signals import people_changed
 
@@ -124,3 +124,13 @@ def enqueue_due() -> int:
     old = DirectoryChange.objects.filter(told_at__isnull=False, created_at__lt=timezone.now() - KEPT)
     old.filter(Q(added=False) | ~behind).delete()
     return len(due)
+
+
+def forget(patterns: Collection[str]) -> None:
+    """Takes ``patterns`` out of all changes: they are of somebody whose data is erased."""
+    gone = set(patterns)
+    for change in DirectoryChange.objects.all():
+        if left := sorted(set(change.patterns) - gone):
+            DirectoryChange.objects.filter(pk=change.pk).update(patterns=left)
+        else:
+            change.delete()

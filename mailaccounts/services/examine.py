@@ -17,7 +17,7 @@ from mailaccounts.rules.progress import Pace
 from mailaccounts.services import conversations, quarantine
 from mailaccounts.services.announce import announce
 from mailaccounts.services.bodies import Bodies, portions
-from mailaccounts.services.judge import judge
+from mailaccounts.services.judge import judge, leave_forgotten
 from mailaccounts.services.letters import Letters
 from mailaccounts.services.quarantine import Troublesome
 from mailaccounts.services.store import Batch, Found, store_batch, stored_bodies
@@ -120,6 +120,7 @@ class Examination:
 
     def _keep(self, letters: Sequence[Found], verdict: Verdict, *, uids: Sequence[int], counts: Counts = NONE) -> bool:
         stored = stored_bodies(self.work.account.pk, {each.headers.fingerprint for each in letters})
+        leave_forgotten(self.work.account, letters, verdict, stored=stored)
         known, wanted = {fingerprint for fingerprint, has_body in stored.items() if has_body}, verdict.wanted
         for each in letters:
             if each.uid not in wanted and each.headers.fingerprint in stored:

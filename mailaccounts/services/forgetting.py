@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from mailaccounts import selectors
 from mailaccounts.conf import settings
-from mailaccounts.models import IN_THE_POST, AuditAction, Erasing, MailAccount, Message, Why
+from mailaccounts.models import IN_THE_POST, AuditAction, Erasing, Forgotten, MailAccount, Message, Why
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services import audit, justified, removal
+from mailaccounts.services import audit, directory, justified, removal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -79,10 +79,20 @@ def _erase(erasing: Erasing, *, until: float) -> bool:
                 if removal.lock(account.pk) is None:
                     complete = False
                     break
-                count = removal.remove(_superfluous(erasing, account, batch))
+                which = _superfluous(erasing, account, batch).order_by("pk")
+                if erasing.why == Why.PERSON:
+                    _never_again(account, which)
+                count = removal.remove(which)
                 left = count == removal.MESSAGES
                 _note(erasing, account, messages=count, threads=0 if left else len(batch))
     return complete
+
+
+def _never_again(account: MailAccount, which: QuerySet[Message]) -> None:
+    """Whoever else is in these messages would bring them back."""
+    fingerprints = which.values_list("fingerprint", flat=True)[: removal.MESSAGES]
+    rows = (Forgotten(account=account, fingerprint=each) for each in fingerprints)
+    Forgotten.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _note(erasing: Erasing, account: MailAccount, *, messages: int, threads: int) -> None:
@@ -96,7 +106,7 @@ def _note(erasing: Erasing, account: MailAccount, *, messages: int, threads: int
 
 def _superfluous(erasing: Erasing, account: MailAccount, threads: Collection[int]) -> QuerySet[Message]:
     if erasing.why == Why.PERSON:
-        theirs = justified.taking_part(erasing.patterns).filter(message__thread__in=threads)
+        theirs = selectors.taking_part(erasing.patterns).filter(message__thread__in=threads)
         return Message.objects.filter(pk__in=theirs.values("message"))
     return Message.objects.filter(thread__in=justified.unjustified(account, threads))
 
@@ -107,5 +117,7 @@ def _conclude(erasing: Erasing) -> None:
         for account in MailAccount.objects.filter(pk__in=erasing.erased):
             messages = erasing.erased[str(account.pk)]
             audit.note(AuditAction.ERASED, account, actor=erasing.asked_by, why=erasing.why, messages=messages)
+        if erasing.why == Why.PERSON:
+            directory.forget(erasing.patterns)
         erasing.done_at, erasing.patterns = timezone.now(), []
         erasing.save(update_fields=["done_at", "patterns"])

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mailaccounts.hooks import hooks
+from mailaccounts.models import Forgotten
 from mailaccounts.rules.reasons import Reason, reason
 from mailaccounts.rules.threads import matched
 from mailaccounts.services import acquaintances, conversations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from mailaccounts.models import MailAccount
     from mailaccounts.services.store import Found
@@ -44,3 +45,22 @@ def judge(account: MailAccount, letters: Sequence[Found]) -> Verdict:
         uid: reason(addresses, blocked=told.blocked, passed_over=passed_over) for uid, addresses in others.items()
     }
     return Verdict(wanted=wanted, reasons=reasons)
+
+
+def leave_forgotten(
+    account: MailAccount, letters: Sequence[Found], verdict: Verdict, *, stored: Collection[str]
+) -> None:
+    """Takes back what was said of letters that were erased for good. One query, none if all wanted are ``stored``."""
+    new = {each.uid: each.headers.fingerprint for each in letters if each.uid in verdict.wanted}
+    gone = forgotten(account.pk, set(new.values()) - set(stored))
+    for uid in [uid for uid, fingerprint in new.items() if fingerprint in gone]:
+        verdict.wanted.discard(uid)
+        verdict.reasons[uid] = Reason.LEFT_OUT
+
+
+def forgotten(account_id: int, fingerprints: Collection[str]) -> set[str]:
+    """Those of ``fingerprints`` whose messages were erased for good."""
+    if not fingerprints:
+        return set()
+    rows = Forgotten.objects.filter(account_id=account_id, fingerprint__among=fingerprints)
+    return set(rows.values_list("fingerprint", flat=True))

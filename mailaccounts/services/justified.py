@@ -5,20 +5,16 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
-
-from mailaccounts.hooks import hooks
-from mailaccounts.models import MailAccount, Message, Participant
+from mailaccounts.models import MailAccount, Message
+from mailaccounts.selectors import taking_part
 from mailaccounts.services import acquaintances, conversations
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from django.db.models import QuerySet
+    from django.db.models import Q
 
 BATCH = 500  # conversations that one question to the host is about
 COUNTING_SECONDS = 3.0  # that somebody waits for a page
@@ -59,12 +55,6 @@ def candidates(patterns: Collection[str], *, accounts: Q | None = None) -> dict[
     for account_id, thread_id in rows.distinct().order_by("message__account", "message__thread"):
         found[account_id].append(thread_id)
     return found
-
-
-def taking_part(patterns: Collection[str]) -> QuerySet[Participant]:
-    """Who ``patterns`` stand for, of those who take part in stored messages."""
-    nobody = Q(pk__in=())
-    return Participant.objects.order_by().filter(reduce(or_, map(hooks().written, patterns), nobody))
 
 
 def batches(threads: Mapping[int, Sequence[int]]) -> Iterator[tuple[MailAccount, Sequence[int]]]:

@@ -50,6 +50,23 @@ def test_a_contact_comes_with_earlier_mail_and_goes_with_it(
     expect(page.get_by_text("Looking for earlier mail")).to_have_count(0)
     assert list(Message.objects.values_list("subject", flat=True)) == ["Your offer"]
 
+    page.get_by_role("link", name="Personal data").click()
+    expect(page.get_by_role("cell", name="Your offer")).to_be_visible()
+    boss.look("personal-data")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as JSON").click()
+    assert download.value.suggested_filename == "personal-data.json"
+    page.get_by_role("button", name="Erase…").click()
+    boss.look("erase-person")
+    page.goto(f"/settings/email-accounts/{account.pk}/")
+    page.get_by_role("link", name="Keeping").click()
+    page.get_by_label("Keep mail for so many days").fill("0")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("greater than or equal to 1")).to_be_visible()
+    boss.look("keeping")
+    page.get_by_role("link", name="Contacts").first.click()
+    page.get_by_role("link", name="Maria Anders").click()
+
     page.get_by_role("link", name="Edit").click()
     page.get_by_role("link", name="Remove", exact=True).click()
     boss.look("remove")

@@ -1,0 +1,38 @@
+"""What was erased with a person doesn't come back, whoever else is in it, and isn't missed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crm.contacts import save_contact
+from mailaccounts.models import Folder, Why
+from mailaccounts.services import folders, forgetting
+from mailaccounts.services.compare import compare_account
+from mailaccounts.services.sync import sync_account
+from tests.integration.mailboxes import stored_ids
+from tests.letters import CONTACT, letter
+
+if TYPE_CHECKING:
+    from crm.models import Contact
+    from mailaccounts.models import MailAccount
+    from tests.sandbox_fixtures import SandboxMailbox
+
+THOMAS = "thomas@customer.test"
+
+
+def test_what_was_erased_with_a_person_stays_away(
+    account: MailAccount, mailbox: SandboxMailbox, contact: Contact
+) -> None:
+    save_contact(name="Thomas", addresses=[THOMAS])
+    mailbox.append(letter(THOMAS, message_id="thomas@x"))
+    mailbox.append(letter(CONTACT, f"me@sandbox.test, {THOMAS}", message_id="both@x"))
+    assert sync_account(account.pk).finished
+    assert stored_ids(account) == ["both@x", "thomas@x"]
+    contact.delete()
+    assert forgetting.go_on(forgetting.begin([CONTACT], why=Why.PERSON, asked_by=None).pk)
+    assert stored_ids(account) == ["thomas@x"]
+    Folder.objects.filter(account=account, history_until__gt=0).update(**folders.all_again())
+    mailbox.append(letter(CONTACT, f"me@sandbox.test, {THOMAS}", message_id="new@x"))
+    assert sync_account(account.pk).finished
+    assert stored_ids(account) == ["new@x", "thomas@x"]
+    assert compare_account(account.pk).agrees
