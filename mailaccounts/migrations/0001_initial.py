@@ -133,6 +133,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Forgotten',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('fingerprint', models.CharField(max_length=64)),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='forgotten', to='mailaccounts.mailaccount')),
+            ],
+            options={
+                'verbose_name': 'forgotten message',
+                'verbose_name_plural': 'forgotten messages',
+            },
+        ),
+        migrations.CreateModel(
             name='Folder',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -579,7 +591,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('at', models.DateTimeField(auto_now_add=True)),
-                ('action', models.CharField(choices=[('connected', 'Connected'), ('reconnected', 'Reconnected'), ('switched', 'Changed how it signs in'), ('rolled_back', 'Went back to how it signed in before'), ('secret_destroyed', 'Destroyed what it had signed in with before'), ('tenant_changed', 'Access to an organisation changed'), ('hosts_changed', 'Changed its servers'), ('consent_refused', 'A consent came to nothing'), ('refresh_failed', 'The permission ended'), ('shared', 'Changed what colleagues see'), ('disconnected', 'Disconnected'), ('keeping', 'Changed how long its mail is kept'), ('erased', 'Erased some of its mail'), ('paused', 'Paused'), ('resumed', 'Resumed'), ('asked', 'Asked its owner to sign in again'), ('tested', 'Tested its connection')], max_length=20)),
+                ('action', models.CharField(choices=[('connected', 'Connected'), ('reconnected', 'Reconnected'), ('switched', 'Changed how it signs in'), ('rolled_back', 'Went back to how it signed in before'), ('secret_destroyed', 'Destroyed what it had signed in with before'), ('tenant_changed', 'Access to an organisation changed'), ('hosts_changed', 'Changed its servers'), ('consent_refused', 'A consent came to nothing'), ('refresh_failed', 'The permission ended'), ('shared', 'Changed what colleagues see'), ('disconnected', 'Disconnected'), ('keeping', 'Changed how long its mail is kept'), ('exported', 'Told somebody what is stored about a person'), ('erased', 'Erased some of its mail'), ('paused', 'Paused'), ('resumed', 'Resumed'), ('asked', 'Asked its owner to sign in again'), ('tested', 'Tested its connection')], max_length=20)),
                 ('account', models.PositiveBigIntegerField()),
                 ('address', models.CharField(max_length=254)),
                 ('facts', models.JSONField(default=dict)),
@@ -591,7 +603,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'audit entries',
                 'ordering': ('-at',),
                 'indexes': [models.Index(fields=['account', '-at'], name='auditentry_by_account')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('action__in', ['connected', 'reconnected', 'switched', 'rolled_back', 'secret_destroyed', 'tenant_changed', 'hosts_changed', 'consent_refused', 'refresh_failed', 'shared', 'disconnected', 'keeping', 'erased', 'paused', 'resumed', 'asked', 'tested'])), name='auditentry_action_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('action__in', ['connected', 'reconnected', 'switched', 'rolled_back', 'secret_destroyed', 'tenant_changed', 'hosts_changed', 'consent_refused', 'refresh_failed', 'shared', 'disconnected', 'keeping', 'exported', 'erased', 'paused', 'resumed', 'asked', 'tested'])), name='auditentry_action_known')],
             },
         ),
         migrations.CreateModel(
@@ -658,6 +670,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='mailaccount',
             constraint=models.CheckConstraint(condition=models.Q(('imap_port__range', (1, 65535)), ('smtp_port__range', (1, 65535))), name='mailaccount_ports_in_range'),
+        ),
+        migrations.AddConstraint(
+            model_name='forgotten',
+            constraint=models.UniqueConstraint(models.F('account'), models.F('fingerprint'), name='forgotten_once_per_account'),
         ),
         migrations.AddConstraint(
             model_name='folder',
