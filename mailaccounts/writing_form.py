@@ -87,7 +87,7 @@ class WriterForm(forms.Form):
         label=_("Your name"),
         required=False,
         max_length=255,
-        help_text=_("Shown beside the address to whom you write."),
+        help_text=_("Whom you write to sees it beside the address."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     signature = forms.CharField(

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mailaccounts import selectors
 from mailaccounts.errors import MailAccountsError
-from mailaccounts.models import NEEDS_SOMEBODY, Filing, OutgoingState
+from mailaccounts.models import Filing, OutgoingState
 from mailaccounts.services import drafts as writing
 from mailaccounts.services import outbox as post
 from mailaccounts.views.access import private
@@ -52,7 +52,6 @@ def outbox(request: Request) -> HttpResponse:
     """What the user has sent, or wants to be: newest first; for htmx only the list, while something moves."""
     page = _page(request, _listed(request).exclude(state=OutgoingState.DRAFT).order_by("-queued_at", "-pk"))
     for each in page:
-        each.waits_for_owner = each.held_at is not None and each.account.status in NEEDS_SOMEBODY
         each.not_filed = each.state == OutgoingState.SENT and each.filing == Filing.FAILED
     moving = any(each.state in MOVING or each.filing == Filing.DUE for each in page)
     template = "mailaccounts/outbox_list.html" if request.htmx else "mailaccounts/outbox.html"

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
-from mailaccounts.models import ConsentAttempt, Credential, Grant, MailAccount
+from mailaccounts.models import ConsentAttempt, Credential, Grant, MailAccount, Outgoing
 from tests.app.builders import make_user
 from tests.app.pages import problem, server_data
 from tests.sandbox_crm import connect_by_consent
@@ -293,10 +293,16 @@ def test_an_account_that_only_reads_offers_to_allow_sending(visit: Visit, anna: 
     page = visit.client.get(f"{address}allow-sending/")
     for said in ("SMTP.Send", "Send mail as you, when you answer from the CRM.", f"sent as {anna.address}"):
         assert said in words(page)
+    written = {"sender": account.pk, "to": "maria@c.test", "subject": "Offer", "text": "Dear Maria", "do": "send"}
+    assert problem(visit.client.post("/mail/new/", written))[0] == "sending_not_allowed"
     (offer,) = OFFER.findall(page.content.decode())
     url = visit.location(visit.client.post(f"{address}allow-sending/", {"offer": offer}))
     assert "SMTP.Send" in url
-    assert f"{anna.address} can send now" in words(visit.return_from(url, anna))
+    back = visit.return_from(url, anna)
+    assert f"{anna.address} can send now" in words(back)
+    draft = f"/mail/drafts/{Outgoing.objects.get().pk}/"
+    assert f'href="{draft}"' in back.content.decode(), "with what was written"
+    assert visit.client.post(draft, written)["Location"] == "/mail/outbox/"
     assert MailAccount.objects.get().smtp == anna.sandbox.smtp
     assert "allow-sending/" not in visit.client.get(address).content.decode()
     assert visit.client.get(f"{address}allow-sending/")["Location"] == address

@@ -29,10 +29,13 @@ def test_the_plain_look_is_usable_too(new_person: Callable[..., Person], setting
         "",
         "connect/",
         f"{account.pk}/",
-        *(f"{account.pk}/{page}/" for page in ("switch", "disconnect", "probe", "servers")),
+        *(f"{account.pk}/{page}/" for page in ("switch", "disconnect", "probe", "servers", "writing")),
     ):
         anna.page.goto(f"/settings/email-accounts/{end}")
         anna.look("plain-" + (end.strip("/").replace("/", "-") or "accounts"))
+    for page in ("new", "drafts", "outbox"):
+        anna.page.goto(f"/mail/{page}/")
+        anna.look(f"plain-{page}")
     anna.page.goto("/settings/email-accounts/connect/")
     anna.enter_address("me@sandbox.test")
     expect(anna.page.get_by_role("button", name="Continue to Microsoft")).to_be_visible()

@@ -12,6 +12,7 @@ import pytest
 
 from mailaccounts.mail.compose import Enclosure
 from mailaccounts.models import Alias, Filing, MailAccount, Outgoing, OutgoingState
+from mailaccounts.services import outgoing_due
 from tests.app.builders import make_user
 from tests.integration.sandbox_clients import imap_connection
 from tests.outgoing import SECRET_WORDS, queued, work_off
@@ -172,3 +173,21 @@ def test_a_signature_with_a_line_break_in_the_name_is_refused(anna: Client, acco
     anna.post(here, {"sender_name": "Anna Ölmann", "signature": "Anna\r\nOffice"})
     account.refresh_from_db()
     assert (account.sender_name, account.signature) == ("Anna Ölmann", "Anna\nOffice")
+
+
+def test_what_meets_a_dead_sign_in_waits_says_so_and_goes_once_the_mailbox_is_signed_in_again(
+    anna: Client, account: MailAccount, mailbox: SandboxMailbox, colleague: SandboxMailbox
+) -> None:
+    mailbox.sandbox.add_user(replace(mailbox.user, password="another one"))
+    words = {"sender": account.pk, "to": colleague.address, "subject": "Hello", "text": "Good morning"}
+    anna.post("/mail/new/", {**words, "do": "send"})
+    message = work_off(Outgoing.objects.get())
+    page = anna.get("/mail/outbox/").content.decode()
+    assert 'data-state="queued"' in page
+    assert 'data-code="password_rejected"' in page
+    assert f'href="/settings/email-accounts/{account.pk}/reconnect/"' in page
+    again = {"username": mailbox.address, "password": "another one"}
+    assert anna.post(f"/settings/email-accounts/{account.pk}/reconnect/", again).status_code == 302
+    outgoing_due.enqueue_due()
+    assert work_off(message).state == OutgoingState.SENT
+    assert len(inbox(colleague)) == 1
