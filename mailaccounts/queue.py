@@ -23,6 +23,7 @@ class Job(StrEnum):
     PREVIEW = "mailaccounts.tasks.preview"
     SEND = "mailaccounts.tasks.send"
     MOVE = "mailaccounts.tasks.move"
+    ACT = "mailaccounts.tasks.act"
     ERASE = "mailaccounts.tasks.erase"
     FORGET = "mailaccounts.tasks.forget"
     KEEP = "mailaccounts.tasks.keep"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services import (
+    actions,
     campaign_work,
     canary,
     directory,
@@ -18,6 +19,7 @@ from mailaccounts.services import (
     sample,
     secret_expiry,
 )
+from mailaccounts.services.carry_out import carry_out
 from mailaccounts.services.credentials import destroy_retired
 from mailaccounts.services.deliver import go_on_with
 from mailaccounts.services.departures import disconnect_departed
@@ -43,6 +45,7 @@ def tick() -> None:
         outgoing_due.note_lost,
         outgoing_due.give_up,
         outgoing_due.enqueue_due,
+        actions.enqueue_due,
         notify_due,
         resume.resume_due,
         campaign_work.enqueue_due,
@@ -104,6 +107,11 @@ def preview(account_id: int) -> None:
 def send(outgoing_id: int) -> None:
     """Takes an outgoing message one step further."""
     safely(lambda: go_on_with(outgoing_id))
+
+
+def act(account_id: int) -> None:
+    """Does in an account's mailbox what its owner did here."""
+    safely(lambda: carry_out(account_id))
 
 
 def erase(account_id: int) -> None:

@@ -141,8 +141,12 @@ from mailaccounts.errors.working import (
     AccountChanged,
     AccountDisconnected,
     AccountPaused,
+    CannotMove,
+    ChangedMeanwhile,
+    ChangeRefused,
     LeaseLost,
     NotBegun,
+    NotDoneInTime,
 )
 
 __all__ = [
@@ -166,8 +170,11 @@ __all__ = [
     "BudgetExceeded",
     "CanaryMissing",
     "CanaryOpened",
+    "CannotMove",
     "CapabilityMissing",
     "CertificateUntrusted",
+    "ChangeRefused",
+    "ChangedMeanwhile",
     "ClientLooping",
     "ClientMisconfigured",
     "ClientMissing",
@@ -223,6 +230,7 @@ __all__ = [
     "NotAskedAgain",
     "NotBegun",
     "NotConnected",
+    "NotDoneInTime",
     "NotSentInTime",
     "OAuthError",
     "OnItAlready",

@@ -50,3 +50,36 @@ class LeaseLost(AccountBusy):
     """The worker took longer than its lease and another one has the account now."""
 
     code = "lease_lost"
+
+
+class ChangeRefused(MailAccountsError):
+    """A NO to a change of messages, without a reason that we know of."""
+
+    code = "change_refused"
+    remedy = Remedy.RETRY
+    sentence = "{host} doesn't allow this change."
+    next_step = "Try it in your mail program; if it doesn't work there either, ask the mail server's administrator."
+
+
+class CannotMove(ChangeRefused):
+    """Neither MOVE nor UIDPLUS: moving one message could delete others for good (RFC 6851 §3.3)."""
+
+    code = "cannot_move"
+    sentence = "{host} has no safe way to move messages."
+    next_step = "Move them in your mail program; it shows here with the next sync."
+
+
+class ChangedMeanwhile(ChangeRefused):
+    """The messages aren't where they were."""
+
+    code = "changed_meanwhile"
+    sentence = "The messages were moved or deleted in the mailbox meanwhile."
+    next_step = "Look where they are now, and try again."
+
+
+class NotDoneInTime(ChangeRefused):
+    """The mail server couldn't be reached for so long that nobody expects the change any more."""
+
+    code = "not_done_in_time"
+    sentence = "The mail server couldn't be reached for a day."
+    next_step = "Try again once the account is up to date."

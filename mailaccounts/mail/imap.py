@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapclient.imap_utf7 import encode
-
-from mailaccounts.errors import UnsafeArgument
 from mailaccounts.mail.abilities import Abilities
-from mailaccounts.mail.imap_connection import quote
+from mailaccounts.mail.imap_connection import quote, quote_folder
 from mailaccounts.mail.imap_folders import read_folders
 from mailaccounts.mail.imap_list import AskStatus, List, status_items
-from mailaccounts.mail.imap_parts import ImapParts
 from mailaccounts.mail.imap_search import Search, ascending, criteria
 from mailaccounts.mail.imap_select import Select
+from mailaccounts.mail.imap_writer import ImapWriter
 from mailaccounts.mail.responses import Condition, Refused
 from mailaccounts.mail.uids import MAX_UID, chunks, uid_set, wide_set
 
@@ -27,7 +24,7 @@ SEARCH_BATCH = 20_000  # UIDs that one search is about
 STATUSES = 50  # STATUS commands under way
 
 
-class ImapSession(ImapParts):
+class ImapSession(ImapWriter):
     """A mailbox: its folders, which messages they hold and, by ImapReader, what is in those.
 
     Methods raise errors of ``mailaccounts.errors`` and nothing else.
@@ -48,7 +45,7 @@ class ImapSession(ImapParts):
     def statuses(self, names: Collection[str]) -> dict[str, FolderStatus]:
         """The status of these folders, many in one flight; without the open one, and those the server has none of."""
         items = status_items(Abilities.read(self.capabilities))
-        asked = (AskStatus(name, _quoted(name), items) for name in names if name != self._selected)
+        asked = (AskStatus(name, quote_folder(name), items) for name in names if name != self._selected)
         return {each.folder: each.told for each in self._ask_all(asked, window=STATUSES) if each.told is not None}
 
     def select(self, name: str, *, readonly: bool = True, known: Known | None = None) -> FolderState:
@@ -56,7 +53,7 @@ class ImapSession(ImapParts):
 
         With ``known`` a server with QRESYNC tells what changed since.
         """
-        quoted = _quoted(name)
+        quoted = quote_folder(name)
         with self._talking(folder=name):
             pipeline = self._live().pipeline
             pipeline.settle(but=self._enable)
@@ -77,7 +74,7 @@ class ImapSession(ImapParts):
     def append(self, name: str, raw: bytes) -> None:
         """Files a message in a folder, as one that was read (RFC 9051 §6.3.12). FolderMissing when it isn't there,
         MailboxFull; after an error of the network nobody knows whether it is filed: ``holds`` tells."""
-        quoted = _quoted(name).decode("ascii")
+        quoted = quote_folder(name).decode("ascii")
         with self._talking(folder=name, writing=True):
             self._live().append(quoted, r"(\Seen)", None, raw)
 
@@ -135,10 +132,3 @@ class ImapSession(ImapParts):
     def _search(self, *words: str | bytes) -> Search:
         ranges = "ESEARCH" in self.capabilities
         return Search(*words, ranges=ranges, line_bytes=self._limits.list_bytes)
-
-
-def _quoted(name: str) -> bytes:
-    """A folder's name as it goes over the wire."""
-    if any(ord(character) < 32 for character in name):  # modified UTF-7 would carry them to a server that echoes
-        raise UnsafeArgument(what="The folder name")
-    return quote(encode(name), what="The folder name")

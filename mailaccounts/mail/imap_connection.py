@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from imapclient import IMAPClient
+from imapclient.imap_utf7 import encode
 
 from mailaccounts.errors import MailAccountsError, StartTlsRefused, UnsafeArgument
 from mailaccounts.mail.imap_pipeline import Pipeline
@@ -157,3 +158,10 @@ def quote(text: bytes, *, what: str) -> bytes:
     if re.search(rb"[\0\r\n]", text):
         raise UnsafeArgument(what=what)
     return b'"' + re.sub(rb'(["\\])', rb"\\\1", text) + b'"'
+
+
+def quote_folder(name: str) -> bytes:
+    """A folder's name as it goes over the wire."""
+    if any(ord(character) < 32 for character in name):  # modified UTF-7 would carry them to a server that echoes
+        raise UnsafeArgument(what="The folder name")
+    return quote(encode(name), what="The folder name")

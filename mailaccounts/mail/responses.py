@@ -15,6 +15,7 @@ from mailaccounts.errors import (
     AppPasswordNeeded,
     BrowserSignInNeeded,
     CapabilityMissing,
+    ChangeRefused,
     FolderMissing,
     MailAccountsError,
     MailboxFull,
@@ -166,6 +167,8 @@ def command_error(status: Status, *, host: str, folder: str = "", writing: bool 
         return told
     if OUT_OF_ORDER.search(status.text):
         return ServerBusy(host=host)
+    if status.condition is Condition.NO and writing:
+        return ChangeRefused(host=host)
     if status.condition is Condition.NO and folder:
         # A NO to SELECT: without its INBOX a mailbox is closed to us, any other folder is just not there.
         return PermissionMissing(mailbox=f"at {host}") if folder == "INBOX" else FolderMissing(folder=folder)

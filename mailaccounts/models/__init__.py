@@ -2,6 +2,7 @@
 
 from mailaccounts import lookups as _lookups  # noqa: F401 - registers them
 from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, MailAccount, Visibility
+from mailaccounts.models.action import Act, ActionState, MailAction
 from mailaccounts.models.alias import Alias
 from mailaccounts.models.audit import AuditAction, AuditEntry
 from mailaccounts.models.blocked import Blocked
@@ -48,6 +49,8 @@ __all__ = [
     "NEEDS_SOMEBODY",
     "RECIPIENTS_REFUSED",
     "AccountStatus",
+    "Act",
+    "ActionState",
     "Alias",
     "Attachment",
     "AuditAction",
@@ -70,6 +73,7 @@ __all__ = [
     "GrantStatus",
     "Look",
     "MailAccount",
+    "MailAction",
     "Message",
     "MessageUid",
     "MigrationRun",

@@ -1,0 +1,333 @@
+"""What is done with conversations here is done in the mailbox, or undone here if the server refuses."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.utils import timezone
+
+from mailaccounts import tasks
+from mailaccounts.models import Act, ActionState, Folder, MailAccount, MailAction, MessageUid, Thread
+from mailaccounts.services import actions
+from mailaccounts.services.carry_out import carry_out
+from mailaccounts.services.sync import sync_account
+from tests.app.builders import make_account, make_credential
+from tests.crm.builders import store_message
+from tests.integration.hostile import HostileServer, Peer, imap_login, tag
+from tests.integration.mailboxes import imap_of, places
+from tests.letters import CONTACT, letter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_django.fixtures import SettingsWrapper
+
+    from tests.integration.hostile import Authority
+    from tests.sandbox_fixtures import SandboxMailbox
+
+pytestmark = pytest.mark.usefixtures("contact")
+
+
+@pytest.fixture
+def archived(mailbox: SandboxMailbox) -> None:
+    """The mailbox has folders to move to."""
+    with imap_of(mailbox) as imap:
+        for name in ("Archive", "Work"):
+            imap.create(name)
+
+
+@pytest.fixture
+def thread(account: MailAccount, mailbox: SandboxMailbox, archived: None) -> Thread:
+    """A conversation of two messages in the inbox, an answer to which is among mail sent."""
+    earlier = timezone.now() - timedelta(hours=1)
+    mailbox.append(letter(message_id="1@x"), when=earlier)
+    mailbox.append(letter(message_id="2@x", answers=["1@x"]))
+    mailbox.append(letter("me@sandbox.test", CONTACT, message_id="3@x", answers=["1@x", "2@x"]), folder="Sent")
+    mailbox.append(letter(message_id="4@x"), folder="Work")
+    assert sync_account(account.pk).error is None
+    Folder.objects.filter(name="Archive").update(role="archive")
+    return Thread.objects.get(length=3)
+
+
+def folder(name: str) -> Folder:
+    return Folder.objects.get(name=name)
+
+
+def flags(mailbox: SandboxMailbox, name: str = "INBOX") -> list[bytes]:
+    with imap_of(mailbox) as imap:
+        imap.select(name, readonly=True)
+        _, lines = imap.uid("FETCH", "1:*", "FLAGS")
+        return [line for line in lines if isinstance(line, bytes)]
+
+
+def states() -> list[str]:
+    return list(MailAction.objects.order_by("pk").values_list("state", flat=True))
+
+
+def lying(thread: Thread) -> list[str]:
+    return sorted(thread.folders.values_list("folder__name", flat=True))
+
+
+def test_reading_shows_at_once_and_then_in_the_mailbox(
+    account: MailAccount, thread: Thread, mailbox: SandboxMailbox
+) -> None:
+    assert thread.unread == 2 + 1  # the answer was filed unread
+    actions.mark(account.owner, [thread.pk], Act.READ)
+    thread.refresh_from_db()
+    assert thread.unread == 0
+    assert not any(b"\\Seen" in line for line in flags(mailbox))
+    tasks.act(account.pk)
+    assert all(b"\\Seen" in line for line in flags(mailbox) + flags(mailbox, "Sent"))
+    assert states() == [ActionState.DONE] * 2
+    actions.mark(account.owner, [thread.pk], Act.UNREAD)
+    tasks.act(account.pk)
+    assert [b"\\Seen" in line for line in flags(mailbox)] == [True, False], "the newest that came in"
+    assert sync_account(account.pk).error is None
+    thread.refresh_from_db()
+    assert thread.unread == 1
+
+
+def test_a_flag_is_set_on_the_newest_and_taken_off_all(
+    account: MailAccount, thread: Thread, mailbox: SandboxMailbox
+) -> None:
+    actions.mark(account.owner, [thread.pk], Act.FLAG)
+    tasks.act(account.pk)
+    assert [b"\\Flagged" in line for line in flags(mailbox)] == [False, True]
+    thread.refresh_from_db()
+    assert thread.flagged
+    with imap_of(mailbox) as imap:
+        imap.select("INBOX")
+        imap.uid("STORE", "1", "+FLAGS", r"(\Flagged)")
+    sync_account(account.pk)
+    actions.mark(account.owner, [thread.pk], Act.UNFLAG)
+    tasks.act(account.pk)
+    assert not any(b"\\Flagged" in line for line in flags(mailbox))
+
+
+def test_archiving_moves_what_is_in_the_inbox_and_nothing_is_downloaded_again(
+    account: MailAccount, thread: Thread, mailbox: SandboxMailbox
+) -> None:
+    actions.move(account.owner, [thread.pk])
+    assert lying(thread) == ["Archive", "Sent"]
+    assert places(account)[0][0] == "INBOX", "not in the mailbox yet"
+    tasks.act(account.pk)
+    assert mailbox.message_ids()["INBOX"] == []
+    assert mailbox.message_ids()["Archive"] == ["<1@x>", "<2@x>"]
+    for _ in range(2):
+        report = sync_account(account.pk)
+        assert (report.error, report.bodies_fetched, report.stored) == (None, 0, 0)
+        assert lying(thread) == ["Archive", "Sent"]
+    assert places(account) == [("Archive", 1), ("Archive", 2), ("Sent", 1), ("Work", 1)]
+    assert not MessageUid.objects.exclude(moving_to=None).exists()
+    assert not account.messages.exclude(gone_since=None).exists()
+
+
+def test_what_was_done_is_undone_there_as_well(account: MailAccount, thread: Thread, mailbox: SandboxMailbox) -> None:
+    moved = actions.move(account.owner, [thread.pk], target=folder("Work"))
+    tasks.act(account.pk)
+    assert "<1@x>" in mailbox.message_ids()["Work"]
+    assert actions.undo(account.owner, moved) == 2
+    assert lying(thread) == ["INBOX", "Sent"]
+    tasks.act(account.pk)
+    assert sorted(mailbox.message_ids()["INBOX"]) == ["<1@x>", "<2@x>"]
+    assert mailbox.message_ids()["Work"] == ["<4@x>"]
+    assert actions.undo(account.owner, moved) == 0, "once is enough"
+    read = actions.mark(account.owner, [thread.pk], Act.READ)
+    tasks.act(account.pk)
+    actions.undo(account.owner, read)
+    tasks.act(account.pk)
+    assert not any(b"\\Seen" in line for line in flags(mailbox))
+
+
+def test_what_the_server_doesnt_know_of_yet_is_undone_here_only(account: MailAccount, thread: Thread) -> None:
+    moved = actions.move(account.owner, [thread.pk])
+    actions.undo(account.owner, moved)
+    assert lying(thread) == ["INBOX", "Sent"]
+    assert states() == [ActionState.UNDONE]
+    assert carry_out(account.pk) == 0
+
+
+def test_nobody_acts_in_anothers_mailbox(account: MailAccount, thread: Thread) -> None:
+    stranger = make_account().owner
+    actions.mark(stranger, [thread.pk], Act.READ)
+    actions.move(stranger, [thread.pk], target=folder("Work"))
+    assert states() == []
+    request = actions.mark(account.owner, [thread.pk], Act.READ)
+    assert actions.undo(stranger, request) == 0
+
+
+def test_what_the_server_refuses_is_undone_here_and_said(
+    account: MailAccount, thread: Thread, mailbox: SandboxMailbox
+) -> None:
+    with imap_of(mailbox) as imap:
+        imap.delete("Archive")
+    actions.move(account.owner, [thread.pk])
+    actions.mark(account.owner, [thread.pk], Act.READ)
+    tasks.act(account.pk)
+    assert states()[0] == ActionState.REFUSED
+    assert states()[1:] == [ActionState.DONE] * 2, "the session goes on"
+    assert lying(thread) == ["INBOX", "Sent"]
+    (told,) = actions.refused(account.owner)
+    assert (told.code, told.message.startswith("The folder Archive is not there any more.")) == (
+        "folder_missing",
+        True,
+    )
+
+
+def test_messages_that_went_meanwhile_stay_as_they_are(
+    account: MailAccount, thread: Thread, mailbox: SandboxMailbox
+) -> None:
+    actions.move(account.owner, [thread.pk])
+    with imap_of(mailbox) as imap:
+        imap.select("INBOX")
+        imap.uid("MOVE", "1:2", "Work")
+    sync_account(account.pk)
+    tasks.act(account.pk)
+    assert [each.code for each in actions.refused(account.owner)] == ["changed_meanwhile"]
+    assert lying(thread) == ["Sent", "Work"]
+
+
+def test_a_server_out_of_reach_is_tried_again_for_a_day(
+    account: MailAccount, thread: Thread, closed_port: int, mailbox: SandboxMailbox
+) -> None:
+    port = account.imap_port
+    MailAccount.objects.update(imap_port=closed_port)
+    actions.mark(account.owner, [thread.pk], Act.READ)
+    tasks.act(account.pk)
+    first = MailAction.objects.order_by("pk")[0]
+    assert (first.state, first.failures) == (ActionState.QUEUED, 1)
+    assert first.next_at is not None and first.next_at > timezone.now()
+    assert actions.enqueue_due() == 1 and carry_out(account.pk) == 0, "the first has to wait, and so have the others"
+    MailAction.objects.update(next_at=None)
+    MailAccount.objects.update(imap_port=port)
+    tasks.act(account.pk)
+    assert states() == [ActionState.DONE] * 2
+    MailAccount.objects.update(imap_port=closed_port)
+    actions.mark(account.owner, [thread.pk], Act.UNREAD)
+    MailAction.objects.update(created_at=timezone.now() - timedelta(days=2))
+    tasks.act(account.pk)
+    assert [each.code for each in actions.refused(account.owner)] == ["not_done_in_time"]
+    thread.refresh_from_db()
+    assert thread.unread == 0
+
+
+def test_a_lost_workers_action_is_done_again(account: MailAccount, thread: Thread, mailbox: SandboxMailbox) -> None:
+    actions.move(account.owner, [thread.pk])
+    ahead, past = timezone.now() + timedelta(minutes=1), timezone.now() - timedelta(minutes=1)
+    MailAction.objects.update(state=ActionState.WORKING, worked_until=ahead)
+    assert carry_out(account.pk) == 0, "another worker has it"
+    assert actions.enqueue_due() == 0
+    MailAction.objects.update(worked_until=past)
+    assert actions.enqueue_due() == 1
+    with imap_of(mailbox) as imap:  # as far as that one got
+        imap.select("INBOX")
+        imap.uid("MOVE", "1:2", "Archive")
+    assert carry_out(account.pk) == 1
+    assert states() == [ActionState.DONE]
+    assert lying(thread) == ["Archive", "Sent"]
+    sync_account(account.pk)
+    assert lying(thread) == ["Archive", "Sent"]
+    assert mailbox.message_ids()["Archive"] == ["<1@x>", "<2@x>"]
+
+
+# --- servers that are hard to have ---
+
+
+@pytest.fixture
+def at(
+    authority: Authority, settings: SettingsWrapper, transactional_db: None
+) -> Callable[[Callable[[Peer], None]], Any]:
+    """An account at a server that plays a script after the login; its one message is read here."""
+    settings.MAILACCOUNTS = {
+        **settings.MAILACCOUNTS,
+        "CA_BUNDLE": str(authority.ca_file),
+        "ALLOW_PRIVATE_HOSTS": ["127.0.0.0/8"],
+    }
+
+    def make(script: Callable[[Peer], None]) -> HostileServer:
+        return HostileServer(script, context=authority.context())
+
+    return make
+
+
+def play(peer: Peer, answers: dict[bytes, bytes], *, able: bytes = b"IMAP4rev1 UIDPLUS") -> None:
+    """Answers commands by their word, without UID; those it has no answer to with OK."""
+    imap_login(peer, able=able)
+    while True:
+        line = peer.line()
+        words = line.split()
+        word = words[2] if words[1] == b"UID" else words[1]
+        if word == b"LOGOUT":
+            peer.send(b"* BYE\r\n")
+            return
+        if word == b"SELECT":
+            peer.send(b"* 1 EXISTS\r\n* OK [UIDVALIDITY 1] .\r\n* OK [UIDNEXT 2] .\r\n")
+        said = answers.get(word, b"OK done")
+        if b"|" in said:
+            untagged, _, said = said.partition(b"|")
+            peer.send(untagged, b"\r\n")
+        peer.send(tag(line), b" ", said, b"\r\n")
+
+
+def one_message(server: HostileServer) -> tuple[MailAccount, Thread]:
+    account = make_account(imap_host="127.0.0.1", imap_port=server.port)
+    make_credential(account)
+    message = store_message(account, sender=CONTACT, to=account.address)
+    MessageUid.objects.update(uid=1)
+    account.folders.create(name="Archive", role="archive", uidvalidity=5)
+    return account, message.thread
+
+
+def test_a_no_is_undone_and_said(at: Any) -> None:
+    with at(lambda peer: play(peer, {b"STORE": b"NO you may not"})) as server:
+        account, thread = one_message(server)
+        actions.mark(account.owner, [thread.pk], Act.READ)
+        tasks.act(account.pk)
+    thread.refresh_from_db()
+    assert thread.unread == 1
+    assert [each.code for each in actions.refused(account.owner)] == ["change_refused"]
+
+
+def test_a_server_that_says_yes_and_does_nothing_is_found_out(at: Any) -> None:
+    fetched = b"* 1 FETCH (UID 1 FLAGS ())|OK done"
+    with at(lambda peer: play(peer, {b"FETCH": fetched})) as server:
+        account, thread = one_message(server)
+        actions.mark(account.owner, [thread.pk], Act.READ)
+        tasks.act(account.pk)
+    thread.refresh_from_db()
+    assert thread.unread == 1
+    assert [each.code for each in actions.refused(account.owner)] == ["change_refused"]
+
+
+def test_without_move_messages_are_copied_and_only_they_are_expunged(at: Any) -> None:
+    copied = b"OK [COPYUID 5 1 77] done"
+    with at(lambda peer: play(peer, {b"COPY": copied})) as server:
+        account, thread = one_message(server)
+        actions.move(account.owner, [thread.pk])
+        tasks.act(account.pk)
+        heard = server.heard
+    assert places(account) == [("Archive", 77)]
+    for command in (b'UID COPY 1 "Archive"', rb"UID STORE 1 +FLAGS.SILENT (\Deleted)", b"UID EXPUNGE 1"):
+        assert command in heard
+
+
+def test_where_neither_is_to_be_had_nothing_is_moved(at: Any) -> None:
+    with at(lambda peer: play(peer, {}, able=b"IMAP4rev1")) as server:
+        account, thread = one_message(server)
+        actions.move(account.owner, [thread.pk])
+        tasks.act(account.pk)
+        heard = server.heard
+    assert b"COPY" not in heard and b"STORE" not in heard
+    assert lying(thread) == ["INBOX"]
+    assert [each.code for each in actions.refused(account.owner)] == ["cannot_move"]
+
+
+def test_what_stays_where_it_was_though_the_server_said_yes_shows_there(at: Any) -> None:
+    with at(lambda peer: play(peer, {b"SEARCH": b"* SEARCH 1|OK done"}, able=b"IMAP4rev1 MOVE")) as server:
+        account, thread = one_message(server)
+        actions.move(account.owner, [thread.pk])
+        tasks.act(account.pk)
+    assert lying(thread) == ["INBOX"]
+    assert [each.code for each in actions.refused(account.owner)] == ["change_refused"]
