@@ -1,16 +1,47 @@
-"""Mail accounts and how they sign in, to look at."""
+"""Mail accounts: how they are doing, and what can be done about it without looking at anybody's mail."""
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-from mailaccounts.admin.readonly import ReadOnlyAdmin, ReadOnlyInline
-from mailaccounts.models import Credential, Folder, MailAccount
+from django.contrib import admin, messages
+from django.db.models import Prefetch
+from django.http import HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.timesince import timesince, timeuntil
+
+from mailaccounts.admin import account_probe
+from mailaccounts.admin.account_filters import Course, Helps, Provider, SignsInWith
+from mailaccounts.admin.readonly import MOST, ReadOnlyAdmin, ReadOnlyInline
+from mailaccounts.backends.registry import backends
+from mailaccounts.models import NEEDS_SOMEBODY, Credential, CredentialState, Folder, MailAccount
+from mailaccounts.services import operate
+from mailaccounts.services.detect import provider_of
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+
+SEALED = (
+    "secret",
+    "grant__state",
+    "grant__access_token",
+    "grant__client__client_secret",
+    "grant__client__next_secret",
+)
+NOTHING = "-"
+MOST_MOVED = 200  # accounts whose numbers fit into an address; a campaign chooses more by itself
 
 
 class CredentialInline(ReadOnlyInline):
     model = Credential
     fields = ("backend", "username", "state", "created_at", "proven_at", "retired_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("secret")
 
 
 class FolderInline(ReadOnlyInline):
@@ -22,11 +53,16 @@ class FolderInline(ReadOnlyInline):
 
 @admin.register(MailAccount)
 class MailAccountAdmin(ReadOnlyAdmin):
-    list_display = ("address", "owner", "status", "status_code", "last_sync_at", "next_sync_at", "failures")
-    list_filter = ("status", "imap_host")
+    list_display = (
+        *("address", "owner", "state", "sign_in", "provider", "last_message", "last_sync", "next_sync", "trouble"),
+        "connected",
+    )
+    list_filter = ("status", Course, Helps, SignsInWith, Provider, ("created_at", admin.DateFieldListFilter))
     list_select_related = ("owner",)
+    list_per_page = 50
     search_fields = ("address", "owner__username", "imap_host")
-    date_hierarchy = "created_at"
+    search_help_text = "Address, owner or mail server"
+    actions = ("sync_now", "pause", "resume", "probe", "ask_owner", "migrate")
     inlines = (CredentialInline, FolderInline)
     fieldsets = (
         (None, {"fields": ("owner", "address", "created_at", "since")}),
@@ -38,16 +74,133 @@ class MailAccountAdmin(ReadOnlyAdmin):
             "State",
             {
                 "fields": (
-                    "status",
-                    "status_code",
-                    "status_message",
-                    "failures",
-                    "clean_syncs",
-                    "last_sync_at",
-                    "next_sync_at",
-                    "lease_until",
+                    *("status", "status_code", "status_message", "paused_at", "failures", "clean_syncs"),
+                    *("last_mail_at", "last_sync_at", "next_sync_at", "lease_until", "watched_until"),
                 )
             },
         ),
         ("Server and store", {"fields": ("compared_at", "compared_missing", "compared_doubled")}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        active = Credential.objects.filter(state=CredentialState.ACTIVE).select_related("grant__client").defer(*SEALED)
+        rows = super().get_queryset(request)
+        return rows.prefetch_related(Prefetch("credentials", active, to_attr="in_use"))
+
+    # --- who may do what -----------------------------------------------------------------------------------
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("mailaccounts.operate_mailaccount")
+
+    def has_migrate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("mailaccounts.change_migrationrun")
+
+    def get_urls(self) -> list[Any]:
+        probe = self.admin_site.admin_view(lambda request, pk: account_probe.page(self, request, pk))
+        return [path("<int:pk>/probe/", probe, name="mailaccounts_mailaccount_probe"), *super().get_urls()]
+
+    # --- actions -------------------------------------------------------------------------------------------
+
+    @admin.action(description="Sync now", permissions=["operate"])
+    def sync_now(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        self._tell(request, operate.sync_soon(_listed(chosen)), "{} will be synced.")
+
+    @admin.action(description="Pause", permissions=["operate"])
+    def pause(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        paused = operate.pause(_listed(chosen), actor=request.user)
+        self._tell(request, paused, "{} paused: nothing is read until it is resumed.")
+
+    @admin.action(description="Resume", permissions=["operate"])
+    def resume(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        self._tell(request, operate.resume(_listed(chosen), actor=request.user), "{} resumed.")
+
+    @admin.action(description="Ask the owner to sign in again", permissions=["operate"])
+    def ask_owner(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        asked = operate.ask_owners(_listed(chosen), actor=request.user)
+        self._tell(request, asked, "The owners of {} are told. Only those whose accounts need them are.")
+
+    @admin.action(description="Test the connection", permissions=["operate"])
+    def probe(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
+        first = list(_listed(chosen).values_list("pk", flat=True)[:2])
+        if len(first) == 1:
+            return HttpResponseRedirect(reverse("admin:mailaccounts_mailaccount_probe", args=first))
+        self.message_user(request, "One account at a time is tested: choose one.", messages.WARNING)
+        return None
+
+    @admin.action(description="Move to OAuth…", permissions=["migrate"])
+    def migrate(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
+        keys = list(_listed(chosen).values_list("pk", flat=True)[: MOST_MOVED + 1])
+        if len(keys) <= MOST_MOVED:
+            query = urlencode({"account": keys}, doseq=True)
+            return HttpResponseRedirect(f"{reverse('mailaccounts:new_campaign')}?{query}")
+        words = f"Choose {MOST_MOVED} at most; a campaign chooses more by provider, domain or kind of sign-in."
+        self.message_user(request, words, messages.WARNING)
+        return None
+
+    def _tell(self, request: HttpRequest, count: int, words: str) -> None:
+        accounts = f"{count} account{'' if count == 1 else 's'}"
+        self.message_user(request, words.format(accounts), messages.SUCCESS if count else messages.WARNING)
+
+    # --- columns -------------------------------------------------------------------------------------------
+
+    @admin.display(description="State", ordering="status")
+    def state(self, account: MailAccount) -> str:
+        if account.paused_at:
+            looks, words = "state-warn", "Paused"
+        else:
+            looks = "state-bad" if account.status in NEEDS_SOMEBODY else ""
+            words = account.get_status_display()
+        return format_html('<span class="{}">{}</span>', looks, words)
+
+    @admin.display(description="Signs in with")
+    def sign_in(self, account: Any) -> str:
+        """The kind of credential, and the registration where it is a consent."""
+        for credential in account.in_use:
+            if credential.grant:
+                return f"{credential.grant.client.name} (OAuth)"
+            backend = backends().get(credential.backend)
+            return str(backend.label if backend else credential.backend)
+        return NOTHING
+
+    @admin.display(description="Provider", ordering="imap_host")
+    def provider(self, account: MailAccount) -> str:
+        preset = provider_of(account)
+        return preset.label if preset else account.imap_host
+
+    @admin.display(description="Last message", ordering="last_mail_at")
+    def last_message(self, account: MailAccount) -> str:
+        return _ago(account.last_mail_at)
+
+    @admin.display(description="Last sync", ordering="last_sync_at")
+    def last_sync(self, account: MailAccount) -> str:
+        return _ago(account.last_sync_at)
+
+    @admin.display(description="Next sync", ordering="next_sync_at")
+    def next_sync(self, account: MailAccount) -> str:
+        now = timezone.now()
+        if account.lease_until and account.lease_until > now:
+            return "running"
+        if account.paused_at or account.next_sync_at is None:
+            return NOTHING
+        if account.next_sync_at <= now:
+            return f"due {_ago(account.next_sync_at)}"
+        return f"in {timeuntil(account.next_sync_at, now, depth=1)}"
+
+    @admin.display(description="Error", ordering="failures")
+    def trouble(self, account: MailAccount) -> str:
+        if not account.status_code:
+            return ""
+        return f"{account.status_code}, {account.failures} in a row" if account.failures > 1 else account.status_code
+
+    @admin.display(description="Connected", ordering="created_at")
+    def connected(self, account: MailAccount) -> str:
+        return _ago(account.created_at)
+
+
+def _ago(moment: Any) -> str:
+    return f"{timesince(moment, depth=1)} ago" if moment else NOTHING
+
+
+def _listed(chosen: QuerySet[Any]) -> QuerySet[Any]:
+    """Those that were chosen, and of "all" no more than the list led to."""
+    return MailAccount.objects.filter(pk__in=list(chosen.values_list("pk", flat=True)[:MOST]))

@@ -15,7 +15,8 @@ class MigrationRunAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "to", "client", "by_owner", "created_by", "created_at", "finished_at", "board")
     list_filter = ("by_owner", "to")
     list_select_related = ("client", "created_by")
-    date_hierarchy = "created_at"
+    ordering = ("-created_at", "-pk")
+    unread = ("client__client_secret", "client__next_secret")
     fields = ("name", "to", "client", "tenant", "by_owner", "created_by", "created_at", "deadline", "paused_at")
 
     @admin.display(description="")

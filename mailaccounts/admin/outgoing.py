@@ -13,6 +13,7 @@ class OutgoingAdmin(ReadOnlyAdmin):
     list_display = ("pk", "account", "state", "code", "attempts", "filing", "queued_at", "sent_at")
     list_filter = ("state", "filing")
     list_select_related = ("account",)
+    unread = ("subject", "body_text", "body_html", "raw")
     search_fields = ("account__address",)
     fields = (
         *("account", "state", "code", "attempts", "failures", "next_at", "held_at", "filing"),

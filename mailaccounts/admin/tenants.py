@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 
+from mailaccounts.admin.readonly import CappedPaginator
 from mailaccounts.admin.tenant_words import Candidate, missing_lines, permissions_of, way_in
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.hooks import hooks
@@ -35,6 +36,8 @@ TEMPLATES = "admin/mailaccounts/tenantaccess/{}.html"
 class TenantAccessAdmin(_ModelAdmin):
     list_display = ("tenant", "client", "state", "canary", "canary_checked_at", "accounts")
     list_select_related = ("client",)
+    paginator = CappedPaginator
+    show_full_result_count = False
     actions = None
 
     class Media:
@@ -44,6 +47,9 @@ class TenantAccessAdmin(_ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: TenantAccess | None = None) -> bool:
         """It is switched off instead, so that its history stays."""
         return False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return tenants.with_number_of_accounts(super().get_queryset(request))
 
     # --- letting one in ------------------------------------------------------------------------------------
 
@@ -174,5 +180,5 @@ class TenantAccessAdmin(_ModelAdmin):
         return format_html('<span class="state-bad">Off: {}</span>', trouble.sentence.format_map(trouble.facts))
 
     @admin.display(description="Accounts")
-    def accounts(self, access: TenantAccess) -> int:
-        return tenants.accounts_of(access).count()
+    def accounts(self, access: Any) -> int:
+        return int(access.number_of_accounts)

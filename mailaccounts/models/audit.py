@@ -58,7 +58,10 @@ class AuditEntry(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(action__in=AuditAction.values), name="auditentry_action_known"),
         ]
-        indexes = [models.Index(fields=["account", "-at"], name="auditentry_by_account")]
+        indexes = [
+            models.Index(fields=["account", "-at"], name="auditentry_by_account"),
+            models.Index(fields=["-at", "-id"], name="auditentry_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.account}"

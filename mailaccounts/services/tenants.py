@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from mailaccounts.errors import (
@@ -26,7 +27,15 @@ from mailaccounts.errors import (
     RolesMissing,
     SendingClosed,
 )
-from mailaccounts.models import AuditAction, CredentialState, MailAccount, MigrationRun, MigrationStep, TenantAccess
+from mailaccounts.models import (
+    AuditAction,
+    Credential,
+    CredentialState,
+    MailAccount,
+    MigrationRun,
+    MigrationStep,
+    TenantAccess,
+)
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.services import apponly, clients, registrations
 from mailaccounts.services.audit import note
@@ -200,6 +209,18 @@ def accounts_of(access: TenantAccess) -> QuerySet[MailAccount]:
         credentials__grant__client=access.client_id,
         credentials__grant__tenant=access.tenant,
     )
+
+
+def with_number_of_accounts(rows: QuerySet[TenantAccess]) -> QuerySet[TenantAccess]:
+    """Organisations, each with its ``number_of_accounts``; no query more."""
+    theirs = Credential.objects.filter(
+        state=CredentialState.ACTIVE,
+        grant__app_only=True,
+        grant__client=OuterRef("client"),
+        grant__tenant=OuterRef("tenant"),
+    )
+    number = theirs.order_by().values("grant__client").annotate(number=Count("pk")).values("number")
+    return rows.annotate(number_of_accounts=Coalesce(Subquery(number), 0))
 
 
 def _domain(address: str) -> str:

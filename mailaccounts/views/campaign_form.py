@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ANY = ("", _("Any"))
 MOST_ADDRESSES = 5000
+NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class CampaignForm(forms.Form):
@@ -46,8 +47,11 @@ class CampaignForm(forms.Form):
         label=_("Others, at random"), required=False, min_value=0, max_value=MOST_ADDRESSES
     )
 
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data)
+    def __init__(self, data: Any = None, *, accounts: Sequence[str] = ()) -> None:
+        """``accounts`` are the numbers of those that somebody has chosen already."""
+        chosen = MailAccount.objects.filter(pk__in=[int(each) for each in accounts if NUMBER.fullmatch(each)])
+        addresses = chosen.order_by("address").values_list("address", flat=True) if accounts else ()
+        super().__init__(data, initial={"addresses": "\n".join(addresses)})
         client: forms.ModelChoiceField[OAuthClient] = self.fields["client"]  # type: ignore[assignment]  # as declared above
         client.queryset = _registrations()
 

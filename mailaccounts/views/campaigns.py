@@ -51,7 +51,7 @@ def campaigns(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: Request) -> HttpResponse:
     """Chooses accounts; POSTed, shows which of them can move and how, and with ``create`` begins a campaign."""
-    form = CampaignForm(request.POST or None)
+    form = CampaignForm(request.POST or None, accounts=request.GET.getlist("account"))
     context: dict[str, Any] = {"form": form, "site_url": settings.site_url}
     if request.method == "POST" and form.is_valid():
         chosen = form.selection()

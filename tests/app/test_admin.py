@@ -68,6 +68,7 @@ def test_nothing_of_ours_is_changed_in_the_admin(boss: Client) -> None:
 def test_mail_is_not_in_the_admin() -> None:
     shown = {f"{model._meta.app_label}.{model.__name__}" for model in admin.site._registry}
     assert {name for name in shown if name.startswith("mailaccounts.")} == {
+        "mailaccounts.AuditEntry",
         "mailaccounts.MailAccount",
         "mailaccounts.OAuthClient",
         "mailaccounts.Grant",

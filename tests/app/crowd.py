@@ -1,0 +1,60 @@
+"""As many accounts as an organisation has, in a few statements."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from mailaccounts.crypto import Secret
+from mailaccounts.models import AuditAction, AuditEntry, Credential, CredentialState, MailAccount, Tally
+from tests.app.builders import make_grant, make_user
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+HOSTS = ("outlook.office365.com", "imap.gmail.com", "imap.example.test")
+STATES = (("ok", ""), ("ok", ""), ("ok", ""), ("waiting", "timed_out"), ("needs_owner", "password_rejected"))
+
+
+def make_accounts(number: int, **columns: Any) -> list[MailAccount]:
+    """Accounts of one owner at three servers, in all states; every second one signs in with a consent."""
+    owner, now = columns.pop("owner", None) or make_user(), timezone.now()
+    rows = [
+        MailAccount(owner=owner, address=f"{secrets.token_hex(8)}@example.test", **(_state(place, now) | columns))
+        for place in range(number)
+    ]
+    accounts = MailAccount.objects.bulk_create(rows, batch_size=5000)
+    grant, sealed = make_grant(), Secret("s3cret")
+    ways: Any = cycle(({"backend": "password", "secret": sealed}, {"backend": "xoauth2", "grant": grant}))
+    active = [
+        Credential(account=account, username=account.address, state=CredentialState.ACTIVE, **way)
+        for account, way in zip(accounts, ways, strict=False)
+    ]
+    Credential.objects.bulk_create(active, batch_size=5000)
+    Tally.objects.bulk_create((Tally(account=each, stored=10, nobody=90) for each in accounts), batch_size=5000)
+    return accounts
+
+
+def make_entries(number: int, account: MailAccount) -> None:
+    """Audit entries of one account."""
+    entry = {"account": account.pk, "address": account.address, "owner_id": account.owner_id}
+    AuditEntry.objects.bulk_create(
+        (AuditEntry(action=each, **entry) for each in islice(cycle(AuditAction), number)), batch_size=5000
+    )
+
+
+def _state(place: int, now: datetime) -> dict[str, Any]:
+    status, code = STATES[place % len(STATES)]
+    return {
+        "imap_host": HOSTS[place % len(HOSTS)],
+        "status": status,
+        "status_code": code,
+        "failures": 3 if code else 0,
+        "last_sync_at": now - timedelta(seconds=place % 3600),
+        "last_mail_at": now - timedelta(seconds=place % 86_400),
+        "next_sync_at": now + timedelta(seconds=300 - place % 600),
+    }
