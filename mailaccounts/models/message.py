@@ -126,7 +126,8 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         constraints = [
-            models.UniqueConstraint("account", "fingerprint", name="message_once_per_account"),
+            # In this order, so that it finds a message through all mailboxes as well.
+            models.UniqueConstraint("fingerprint", "account", name="message_once_per_account"),
             models.CheckConstraint(condition=models.Q(shown__in=Shown.values), name="message_shown_known"),
         ]
         indexes = [

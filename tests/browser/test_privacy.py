@@ -1,0 +1,84 @@
+"""Privacy in the browser: an owner shares a mailbox, hides a message and blocks somebody; a colleague looks, and the
+ledger says so."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from mailaccounts.models import Message, Tally
+from tests.app.builders import make_account, make_credential
+from tests.crm.builders import make_contact, store_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.person import Person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_an_owner_shares_a_mailbox_and_the_ledger_says_who_looked(new_person: Callable[..., Person]) -> None:
+    anna, jo = new_person(), new_person("jo", viewport={"width": 390, "height": 844})
+    account = make_credential(make_account(anna.user, "anna@us.test", status="ok")).account
+    maria = make_contact("maria@customer.test")
+    make_contact("nina@private.test", name="Nina")
+    for subject in ("An offer", "Between the two of us"):
+        store_message(account, sender="maria@customer.test", to="anna@us.test", subject=subject)
+    store_message(account, sender="nina@private.test", to="anna@us.test", subject="Dinner")
+    Tally.objects.create(account=account, stored=3, again=2, nobody=1_234_567, colleagues=4321, joined=1, bodies=3)
+    for person in (anna, jo):
+        person.sign_in()
+    timeline, settings = f"/contacts/{maria.pk}/", f"/settings/email-accounts/{account.pk}/"
+
+    jo.page.goto(timeline)
+    expect(jo.page.get_by_text("No mail with Maria Anders yet")).to_be_visible()
+
+    anna.page.goto(settings)
+    anna.page.get_by_role("link", name="Privacy", exact=True).click()
+    anna.look("privacy")
+    anna.page.get_by_label("Everything").focus()
+    anna.page.keyboard.press("Space")
+    anna.page.keyboard.press("Enter")
+    expect(anna.page.get_by_text("It goes for all mail of this mailbox")).to_be_visible()
+    anna.page.goto(timeline)
+    anna.look("timeline-of-the-owner")
+    anna.page.get_by_role("button", name="Hide from colleagues: Between the two of us").press("Enter")
+    expect(anna.page.get_by_text("Colleagues don't see this message any more")).to_be_visible()
+    expect(anna.page).to_have_url(re.compile(re.escape(timeline) + "$"))
+
+    jo.page.goto(timeline)
+    expect(jo.page.locator(".mail-subject")).to_have_text(["An offer"])
+    jo.page.get_by_text("Read the message").click()
+    expect(jo.page.get_by_text("Good morning").last).to_be_visible()
+    jo.look("timeline-of-a-colleague")
+
+    anna.page.goto(settings)
+    anna.page.get_by_role("link", name="Ledger", exact=True).click()
+    looks = anna.page.get_by_role("region", name="Table of who looked")
+    expect(looks.get_by_role("row").nth(1)).to_contain_text("jo")
+    expect(looks.get_by_role("row")).to_have_count(2)
+    anna.look("ledger")
+
+    anna.page.goto(f"{settings}privacy/")
+    anna.page.get_by_label("Address or domain").fill("nobody")
+    anna.page.keyboard.press("Enter")
+    expect(anna.page.locator("[aria-invalid=true]")).to_be_visible()
+    anna.look("privacy-wrong")
+    anna.page.get_by_label("Address or domain").fill("nina@private.test")
+    anna.page.keyboard.press("Enter")
+    expect(anna.page.get_by_text("1 message in 1 conversation is stored")).to_be_visible()
+    anna.look("blocked")
+    anna.page.get_by_role("link", name="Keep it").click()
+    expect(anna.page.get_by_role("link", name="nina@private.test")).to_be_visible()
+    anna.look("privacy-blocked")
+    Message.objects.filter(subject="An offer").update(shown="")
+    account.visibility = "subject"
+    account.save()
+    jo.page.goto(timeline)
+    expect(jo.page.get_by_text("and not what it says")).to_be_visible()
+    jo.look("timeline-subject-only")
+    assert anna.complaints == jo.complaints == []
