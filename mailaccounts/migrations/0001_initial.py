@@ -904,7 +904,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='message',
-            constraint=models.UniqueConstraint(models.F('account'), models.F('fingerprint'), name='message_once_per_account'),
+            constraint=models.UniqueConstraint(models.F('fingerprint'), models.F('account'), name='message_once_per_account'),
         ),
         migrations.AddConstraint(
             model_name='message',
