@@ -16,6 +16,7 @@ from mailaccounts.models import (
     RECIPIENTS_REFUSED,
     AccountStatus,
     Alias,
+    Attachment,
     AuditAction,
     AuditEntry,
     Blocked,
@@ -86,6 +87,11 @@ def access_to(messages: Iterable[Message], user: Any) -> dict[int, Access]:
     found = messages_for(user).filter(pk__in=[message.pk for message in messages])
     rows = found.annotate(access=access_of(user)).values_list("pk", "access")
     return {pk: Access(level) for pk, level in rows}
+
+
+def attachments_for(user: Any) -> QuerySet[Attachment]:
+    """What is attached to the messages that ``user`` may read."""
+    return Attachment.objects.filter(message__in=readable_by(user)).select_related("message__account")
 
 
 def _files() -> QuerySet[Enclosed]:

@@ -6,7 +6,9 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from mailaccounts.views import (
     accounts,
+    attached,
     begin,
+    body,
     campaigns,
     connect,
     depth,
@@ -23,6 +25,7 @@ from mailaccounts.views import (
     quarantine,
     servers,
     tenants,
+    thread,
     writer,
     writing,
 )
@@ -73,6 +76,10 @@ pages: list[URLPattern | URLResolver] = [
 
 mail: list[URLPattern | URLResolver] = [
     path("message/<int:pk>/show/", privacy.show_message, name="show_message"),
+    path("<int:pk>/", thread.thread, name="thread"),
+    path("message/<int:pk>/body/", body.body, name="body"),
+    path("attachment/<int:pk>/", attached.attachment, name="attachment"),
+    path("image/<str:signed>/", attached.picture, name="picture"),
     path("erasing/<int:pk>/", erasing.erasing, name="erasing"),
     path("new/", writing.compose, name="compose"),
     path("message/<int:pk>/reply/", writing.reply, name="reply"),

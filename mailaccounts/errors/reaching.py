@@ -173,6 +173,15 @@ class MailboxFull(MailAccountsError):
     next_step = "Delete some mail or ask for more space."
 
 
+class MessageGone(MailAccountsError):
+    """What was to be read of a message isn't at the server any more."""
+
+    code = "message_gone"
+    remedy = Remedy.WAIT
+    sentence = "This isn't in the mailbox any more."
+    next_step = "If the message was only moved, it is found again with the next sync."
+
+
 class FolderMissing(MailAccountsError):
     code = "folder_missing"
     remedy = Remedy.WAIT

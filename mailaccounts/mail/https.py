@@ -24,19 +24,21 @@ CHUNK = 16_384
 REDIRECTS = {301, 302, 303, 307, 308}
 
 
-def fetch(url: str, *, network: Network, deadline: float, most_bytes: int) -> bytes | None:
+def fetch(
+    url: str, *, network: Network, deadline: float, most_bytes: int, accept: str = "text/xml, application/xml"
+) -> bytes | None:
     """The document at ``url``, or None when the host answers that there is none.
 
     Every host, also of a redirect, passes the policy, is connected to where it was judged and shows a certificate
     for its name; outside of the operator's own networks the port is 443. ``deadline`` is an instant of
     time.monotonic() for all of it, ``most_bytes`` are those of an answer with its headers. Nothing is sent but the
-    question. Raises InvalidInput for another scheme or what is no URL, what Network.connect raises,
-    ConnectionTimedOut, BudgetExceeded, ProtocolFault.
+    question and which media types we ``accept``. Raises InvalidInput for another scheme or what is no URL, what
+    Network.connect raises, ConnectionTimedOut, BudgetExceeded, ProtocolFault.
     """
     web = replace(network, ports=frozenset({PORT}))
     for _ in range(1 + MOST_REDIRECTS):
         endpoint, path = _target(url)
-        response = _ask(endpoint, path, web, deadline, most_bytes)
+        response = _ask(endpoint, path, accept, web, deadline, most_bytes)
         location = response.getheader("Location")
         if response.status not in REDIRECTS or not location:
             break
@@ -66,10 +68,12 @@ def _target(url: str) -> tuple[Endpoint, str]:
     return Endpoint(protocol="https", host=host_name(host), port=port, security=Security.TLS), path
 
 
-def _ask(endpoint: Endpoint, path: str, network: Network, deadline: float, most_bytes: int) -> HTTPResponse:
+def _ask(
+    endpoint: Endpoint, path: str, accept: str, network: Network, deadline: float, most_bytes: int
+) -> HTTPResponse:
     """Asks for ``path`` and reads all of the answer before looking at it."""
     host = endpoint.host if endpoint.port == PORT else f"{endpoint.host}:{endpoint.port}"
-    question = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/xml, application/xml\r\nConnection: close\r\n\r\n"
+    question = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
     with network.connect(endpoint, deadline) as connection:
         answer = _read(connection, question.encode("ascii"), endpoint, deadline, most_bytes)
     response = HTTPResponse(cast("socket.socket", _Answer(answer)), method="GET")

@@ -7,16 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mailaccounts.errors import UnsafeArgument
+from mailaccounts.errors import MessageGone, UnsafeArgument
 from mailaccounts.mail import imap_fetch
 from mailaccounts.mail.imap_fetch import Fetch
-from mailaccounts.mail.imap_reader import ImapReader
+from mailaccounts.mail.imap_reader import PIECE, ImapReader
 from mailaccounts.mail.mime import MAX_ENCODED, read_text
 from mailaccounts.mail.parse import CALENDAR, AttachmentInfo, as_content, is_inline
 from mailaccounts.mail.structure import MAX_STRUCTURE, UnreadableStructure, read_structure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mailaccounts.mail.parse import Content
     from mailaccounts.mail.structure import Leaf
@@ -85,6 +85,19 @@ class ImapParts(ImapReader):
         if SECTION.fullmatch(section) is None:
             raise UnsafeArgument(what="The section")
         return self.long_body(uid, max_bytes=max_bytes, until=until, section=section)
+
+    def pieces(self, uid: int, section: str) -> Iterator[bytes]:
+        """All of a part, still encoded, piece by piece as somebody wants them; MessageGone when it isn't there."""
+        if SECTION.fullmatch(section) is None:
+            raise UnsafeArgument(what="The section")
+        at, more = 0, True
+        while more:
+            found = self._fetch([uid], f"(UID BODY.PEEK[{section}]<{at}.{PIECE}>)", most_octets=PIECE)
+            piece = imap_fetch.as_body(uid, found[uid], max_bytes=PIECE) if uid in found else None
+            if piece is None:
+                raise MessageGone
+            at, more = at + PIECE, len(piece.raw) == PIECE
+            yield piece.raw
 
     def parts(self, uid: int, *, max_bytes: int, until: float) -> FetchedParts | None:
         """What is to be read of a message, at most ``max_bytes`` of it and what comes before the instant ``until``,

@@ -28,7 +28,7 @@ _ALIASES = {"iso-8859-8-i": "iso8859-8", "iso-8859-6-i": "iso8859-6", "windows-8
 
 _WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
 @lru_cache(maxsize=256)
@@ -94,14 +94,14 @@ def _word_bytes(payload: str, encoding: str) -> bytes:
 
 def unbase64(data: bytes) -> bytes:
     """Decodes what of ``data`` is base64 and leaves out the rest; never raises."""
-    digits = data.translate(None, _NOT_BASE64)
+    digits = data.translate(None, NOT_BASE64)
     digits = digits[: len(digits) - (len(digits) % 4 == 1)]
     return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))
 
 
 def base64_size(data: bytes) -> int:
     """How many bytes ``unbase64`` would give."""
-    return len(data.translate(None, _NOT_BASE64)) * 3 // 4
+    return len(data.translate(None, NOT_BASE64)) * 3 // 4
 
 
 def one_line(text: str, limit: int) -> str:

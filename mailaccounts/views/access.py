@@ -16,7 +16,8 @@ from mailaccounts.hooks import hooks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
     from django_htmx.middleware import HtmxDetails
 
     from mailaccounts.models import MailAccount
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         htmx: HtmxDetails
         user: Any
 
-    View = Callable[..., HttpResponse]
+    View = Callable[..., HttpResponseBase]
 
 
 def private(view: View) -> View:
@@ -40,7 +41,7 @@ def careful(view: View) -> View:
     """For pages that change how a mailbox is reached: the host may want to see the password of its own first."""
 
     @wraps(view)
-    def wrapped(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return hooks().reauthenticate(request) or view(request, *args, **kwargs)
 
     return private(wrapped)
@@ -51,7 +52,7 @@ def administrators(view: View) -> View:
     POSTed changes how mailboxes are reached, so the host may want to see the password of its own first."""
 
     @wraps(view)
-    def wrapped(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not (request.user.is_staff and request.user.has_perm("mailaccounts.change_migrationrun")):
             raise Http404
         asked = hooks().reauthenticate(request) if request.method == "POST" else None

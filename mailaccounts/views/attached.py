@@ -1,0 +1,78 @@
+"""What is attached to messages, and the pictures in them: as a download, or shown if it is proven to be a picture."""
+
+from __future__ import annotations
+
+import logging
+import mimetypes
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_GET
+
+from mailaccounts import selectors
+from mailaccounts.errors import MailAccountsError
+from mailaccounts.mail.pictures import picture_type
+from mailaccounts.services import attached, looks, pictures
+from mailaccounts.views.access import private
+from mailaccounts.views.describe import Problem
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+    from mailaccounts.models import Attachment
+    from mailaccounts.views.access import Request
+
+logger = logging.getLogger(__name__)
+
+LOCKED = {  # whatever it turns out to be, a browser runs nothing of it and takes it for nothing else
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@private
+@require_GET
+def attachment(request: Request, pk: int) -> HttpResponseBase:
+    """An attachment, as it comes from the mailbox: to keep; with ``?show`` to look at, if it is a picture."""
+    found = get_object_or_404(selectors.attachments_for(request.user), pk=pk)
+    looks.note(found.message, viewer=request.user, why="Opened an attachment")
+    pieces = attached.read(found)
+    try:
+        first = next(pieces, b"")
+    except MailAccountsError as error:
+        context = {"attachment": found, "problem": Problem.of(error)}
+        return render(request, "mailaccounts/not_opened.html", context, status=503)
+    shown = picture_type(first) if "show" in request.GET else ""
+    response = StreamingHttpResponse(chain([first], pieces), content_type=shown or "application/octet-stream")
+    disposition = content_disposition_header(not shown, _file_name(found))
+    return _locked(response, {"Content-Disposition": disposition or "attachment"})
+
+
+@require_GET
+def picture(request: HttpRequest, signed: str) -> HttpResponseBase:
+    """A picture within a message. Its frame belongs to nobody, so that no session comes with the question: who may see
+    it is in its address, which is signed and good for an hour or two."""
+    try:
+        found = pictures.find(signed)
+    except MailAccountsError as error:
+        logger.info("a picture can't be had: %s", error.code)
+        found = None
+    if found is None:
+        raise Http404
+    response = HttpResponse(found.content, content_type=found.content_type)
+    return _locked(response, {"Cache-Control": f"private, max-age={pictures.PERIOD}"})
+
+
+def _locked(response: HttpResponseBase, more: dict[str, str]) -> HttpResponseBase:
+    for name, value in (LOCKED | more).items():
+        response[name] = value
+    return response
+
+
+def _file_name(attachment: Attachment) -> str:
+    return attachment.name or f"attachment{mimetypes.guess_extension(attachment.content_type) or ''}"

@@ -1,0 +1,125 @@
+"""A conversation: its messages as far as the user may see them, newest last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.paginator import Paginator
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import ExpressionWrapper
+from django.db.models.functions import Left, Length
+from django.http import Http404
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from mailaccounts import selectors
+from mailaccounts.hooks import hooks
+from mailaccounts.mail.invitation import read_invitation
+from mailaccounts.mail.quotes import passages
+from mailaccounts.models import Role
+from mailaccounts.selectors import Access
+from mailaccounts.services import looks
+from mailaccounts.views.access import private
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.http import HttpResponse
+
+    from mailaccounts.views.access import Request
+
+A_PAGE = 25
+TEXT_SHOWN = 100_000  # characters of one message
+A_LINE = 90  # characters
+HEIGHTS = ((12, "short"), (40, "medium"))  # lines up to which a frame is that high
+
+
+@private
+@require_GET
+def thread(request: Request, pk: int) -> HttpResponse:
+    """The conversation, of which the user may know at least one message; 404 otherwise."""
+    found = (
+        selectors.messages_for(request.user)
+        .filter(thread=pk)
+        .select_related("account", "thread")
+        .prefetch_related("participants", "attachments")
+        .defer("body_text", "body_html", "calendar", "references")
+        .order_by("-received_at", "-pk")
+    )
+    page = Paginator(found, A_PAGE).get_page(request.GET.get("page"))
+    shown: list[Any] = list(reversed(page.object_list))
+    if not shown:
+        raise Http404
+    access = selectors.access_to(shown, request.user)
+    for message in shown:
+        message.access = access.get(message.pk, Access.SUBJECT)
+        message.own = message.access == Access.OWN
+        message.can_read = message.access >= Access.READ
+    _tell_people(shown, request.user)
+    _tell_elsewhere(shown, request.user)
+    _tell_text([each for each in shown if each.can_read], request.user)
+    looks.note_all([each for each in shown if each.can_read], viewer=request.user, why="Read the conversation")
+    context = {
+        "thread": shown[-1].thread,
+        "page": page,
+        "letters": shown,
+        "newest": shown[-1] if page.number == 1 else None,
+    }
+    return render(request, "mailaccounts/thread.html", context)
+
+
+def _tell_people(messages: Sequence[Any], user: Any) -> None:
+    """Gives each message its ``sender``, a participant or None, and its ``recipients``, each with ``called``."""
+    people = [each for message in messages for each in message.participants.all()]
+    names = hooks().names_of(user, {each.address for each in people})
+    for each in people:
+        each.called = names.get(each.address) or each.name or each.address
+    for message in messages:
+        by_role = {Role(role): [each for each in message.participants.all() if each.role == role] for role in Role}
+        message.sender = next(iter(by_role[Role.FROM] or by_role[Role.SENDER]), None)
+        message.recipients = by_role[Role.TO] + by_role[Role.CC] + by_role[Role.BCC]
+
+
+def _tell_elsewhere(messages: Sequence[Any], user: Any) -> None:
+    """Gives each message ``elsewhere``: the same one in other mailboxes that the user may know of. One query."""
+    same = (
+        selectors.messages_for(user)
+        .filter(fingerprint__in=[each.fingerprint for each in messages])
+        .exclude(pk__in=[each.pk for each in messages])
+        .order_by("account__address")
+        .values("fingerprint", "thread_id", "account__address")
+    )
+    found: dict[str, list[Any]] = {}
+    for each in same:
+        found.setdefault(each["fingerprint"], []).append(each)
+    for message in messages:
+        message.elsewhere = found.get(message.fingerprint, [])
+
+
+def _tell_text(messages: Sequence[Any], user: Any) -> None:
+    """Gives each message what it says. One query, which reads no more of it than the page shows."""
+    rows = (
+        selectors.readable_by(user)
+        .filter(pk__in=[each.pk for each in messages])
+        .annotate(
+            beginning=Left("body_text", TEXT_SHOWN),
+            length=Length("body_text"),
+            html=Length("body_html"),
+            remote=ExpressionWrapper(Q(body_html__contains='data-src="http'), output_field=BooleanField()),
+        )
+        .values_list("pk", "beginning", "length", "html", "remote", "calendar")
+    )
+    said = {pk: values for pk, *values in rows}
+    for message in messages:
+        text, length, html, message.has_remote, calendar = said.get(message.pk, ("", 0, 0, False, ""))
+        message.has_html = bool(html)
+        message.passages = passages(text)
+        message.cut = message.truncated or length > TEXT_SHOWN
+        message.height = _height(text)
+        message.invitation = read_invitation(calendar) if calendar else None
+        message.files = [each for each in message.attachments.all() if not (each.inline and html)]
+
+
+def _height(text: str) -> str:
+    lines = sum(1 + len(line) // A_LINE for line in text.split("\n"))
+    return next((name for most, name in HEIGHTS if lines <= most), "long")
