@@ -15,7 +15,7 @@ from mailaccounts.mail.responses import Condition, Refused
 from mailaccounts.mail.uids import MAX_UID, chunks, uid_set, wide_set
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import date
 
     from mailaccounts.mail.types import FolderInfo, FolderState, FolderStatus, Known
@@ -92,14 +92,14 @@ class ImapSession(ImapWriter):
         below: int | None = None,
         since: date | None = None,
         before: date | None = None,
-        people: Collection[str] = (),
+        any_of: Sequence[bytes] = (),
     ) -> list[int]:
         """The UIDs in the open folder above one and below another, ascending; ``since`` (that day and later) and
-        ``before`` compare the day of arrival. Those from or to any of ``people``, addresses or ``@domain``, if there
-        are some; and perhaps others that look alike."""
+        ``before`` compare the day of arrival. Of those for which ``any_of`` some criteria holds
+        (imap_search makes them), if there are any."""
         found: list[int] = []
         while above < MAX_UID and (below is None or above + 1 < below):
-            words = criteria(above=above, below=below, since=since, before=before, people=people)
+            words = criteria(above=above, below=below, since=since, before=before, any_of=any_of)
             with self._talking():
                 told = self._live().pipeline.ask(self._search(*words))
             # n:* names the last message even when its UID is below n, hence the filter (RFC 9051 §6.4.8).

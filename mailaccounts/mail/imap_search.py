@@ -12,12 +12,13 @@ from mailaccounts.mail.imap_responses import UnreadableAnswer
 from mailaccounts.mail.uids import MAX_UID, each_range
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
     from datetime import date
 
 MOST_UIDS = 2**20  # that one search may find
 NUMBER_OCTETS = 32
-ROLES = ("FROM", "TO", "CC", "BCC")
+ROLES = (b"FROM", b"TO", b"CC", b"BCC")
+TIES = (b"MESSAGE-ID", b"REFERENCES", b"IN-REPLY-TO")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 LIST = re.compile(rb"SEARCH\b", re.IGNORECASE)
@@ -78,26 +79,38 @@ def ascending(numbers: list[int]) -> list[int]:
 
 
 def criteria(
-    *, above: int, below: int | None, since: date | None, before: date | None, people: Collection[str] = ()
+    *, above: int, below: int | None, since: date | None, before: date | None, any_of: Sequence[bytes] = ()
 ) -> list[str | bytes]:
-    """UIDs between two others, which don't belong to them, by the day of arrival and by whom they are with, if that
-    matters (RFC 9051 §6.4.4)."""
+    """UIDs between two others, which don't belong to them, by the day of arrival, and by what holds of any of those
+    wanted, if that matters (RFC 9051 §6.4.4)."""
     words: list[str | bytes] = ["UID", f"{above + 1}:{'*' if below is None else below - 1}"]
     for word, day in (("SINCE", since), ("BEFORE", before)):
         if day is not None:
             words += [word, f"{day.day:02}-{MONTHS[day.month - 1]}-{day.year:04}"]
-    return words + (_any_of([_with(each, role) for each in people for role in ROLES]) if people else [])
+    return [*words, *([b"OR"] * (len(any_of) - 1)), *any_of]  # OR OR a b c: any of the three
 
 
-def _with(pattern: str, role: str) -> list[str | bytes]:
-    """An address, or ``@domain``, in a header of this role: the local part and the domain each for itself, for there
-    may be a tag between them. Without a local part that isn't ASCII, so that more may be found than was wanted."""
+def with_person(pattern: str) -> list[bytes]:
+    """Criteria for mail from or to an address, or anybody ``@domain``: the local part and the domain each for itself,
+    for there may be a tag between them. Without a local part that can't be asked for, so that more may be found than
+    was wanted; none for a domain that can't."""
     local, _, domain = pattern.rpartition("@")
-    parts = [domain, local] if local and local.isascii() else [domain]
-    words = [b"%s %s" % (role.encode(), quote(part.encode("ascii"), what="An address")) for part in parts]
-    return [b"(%s)" % b" ".join(words)]
+    if not _can_be_asked(domain):
+        return []
+    parts = [_text(part) for part in (domain, local) if _can_be_asked(part)]
+    return [b"(%s)" % b" ".join(b"%s %s" % (role, part) for part in parts) for role in ROLES]
 
 
-def _any_of(choices: list[list[str | bytes]]) -> list[str | bytes]:
-    first, *others = choices
-    return ["OR", *first, *_any_of(others)] if others else first
+def of_conversation(key: str) -> list[bytes]:
+    """Criteria for a message with this Message-ID, given without angle brackets, and those that refer to it; none for
+    one that can't be asked for."""
+    return [b"HEADER %s %s" % (name, _text(key)) for name in TIES] if _can_be_asked(key) else []
+
+
+def _can_be_asked(text: str) -> bool:
+    """Servers take other characters than ASCII's as literals only, and no Message-ID or address has a space."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _text(words: str) -> bytes:
+    return quote(words.encode("ascii"), what="What is searched for")

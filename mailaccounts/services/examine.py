@@ -85,7 +85,9 @@ class Examination:
             # Judged like the others: what lies at a UID may be another message by now.
             letters = [*self._headers(joining), *letters]
             verdict.add(judge(self.work.account, letters))
-        if self.moves != "history_below":  # what comes before these in history is still to be read
+        if self.moves == "" and self.work.seeking:
+            self.work.related.update(key for each in letters if each.uid in verdict.wanted for key in each.keys)
+        if self.moves == "last_uid":
             here = {each.headers.message_id for each in letters}
             self._note_begun(
                 each for each in letters if each.uid in verdict.wanted and not here.issuperset(each.headers.ancestors)

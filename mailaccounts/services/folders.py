@@ -159,11 +159,11 @@ def note_joined(folder: Folder, *, left: Collection[int], held: Lease) -> None:
         _write(folder, {"joining": uid_set(left)})
 
 
-def note_looked_for(folder: Folder, *, joining: Collection[int], up_to: int, held: Lease) -> None:
-    """The folder was looked through for those who became known up to the change ``up_to``: messages are to join."""
+def note_looked_for(folder: Folder, *, joining: Collection[int], up_to: int | None, held: Lease) -> None:
+    """Messages that are to join were looked for, with people known since the change ``up_to`` if there is one."""
     with transaction.atomic():
         renew(held)
-        _write(folder, {"joining": uid_set(joining), "looked_for": up_to})
+        _write(folder, {"joining": uid_set(joining), **({} if up_to is None else {"looked_for": up_to})})
 
 
 def cursor_of(folder: Folder) -> FolderCursor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from mailaccounts.errors import FolderMissing, PermissionMissing
+from mailaccounts.mail.imap_search import of_conversation, with_person
 from mailaccounts.mail.types import FolderRole
 from mailaccounts.mail.uids import expanded
 from mailaccounts.rules.sync_plan import history, is_quiet
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mailaccounts.services.work import Work
 
 LOOKED_BACK = frozenset({FolderRole.INBOX, FolderRole.SENT, FolderRole.ALL})
-MOST_PEOPLE = 100  # whom searches look for; more would take longer than to read all headers
+MOST_PEOPLE, MOST_KEYS = 100, 500  # that searches look for; more would take longer than to read all headers
 SLICE_SECONDS = 15.0  # of history, before a look at what has arrived meanwhile
 
 logger = logging.getLogger(__name__)
@@ -33,11 +34,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """``infos`` are the folders to read, in their order, as the server listed them last; ``rows`` ours by name."""
+    """``infos`` are the folders to read, in their order, as the server listed them last; ``rows`` ours by name.
+    When it turns out that headers are to be read ``again``, the next sync does."""
 
     work: Work
     infos: list[FolderInfo] = field(default_factory=list)
     rows: dict[str, Folder] = field(default_factory=dict)
+    again: bool = False
 
     def run(self) -> bool:
         """Reads until nothing is left; False when the time was spent first."""
@@ -50,7 +53,7 @@ class Round:
             finished = self._join()
         if finished:
             self._leave_labels()
-        return finished
+        return finished and not self.again
 
     def _list(self, *, again: bool) -> None:
         """Asks for the folders and, in the same round trip where that can be, for the state of each."""
@@ -66,6 +69,7 @@ class Round:
         self.infos = self._to_read(infos)
         for row in self.rows.values():
             if row.joining:  # left over from a sync that was cut off
+                self.work.seeking = self.work.seeking or not again
                 self.work.joining.setdefault(row.pk, set()).update(expanded(row.joining))
 
     def _to_read(self, infos: Sequence[FolderInfo]) -> list[FolderInfo]:
@@ -122,20 +126,37 @@ class Round:
         changes = directory.pending(self.work.account) if self.work.changes_due else []
         if not changes:
             return True
-        patterns = {each for change in changes for each in change.patterns}
-        people, up_to = sorted(each for each in patterns if each.rpartition("@")[2].isascii()), changes[-1].pk
+        people, up_to = {each for change in changes for each in change.patterns}, changes[-1].pk
         if len(people) > MOST_PEOPLE:
-            folders.go_through_again(self.work.account.pk, list(self.rows), held=self.work.held)
-            self.rows = folders.rows_of(self.work.account)
+            self._go_through_again()
         else:
+            self.work.seeking = True
+            criteria = [each for person in sorted(people) for each in with_person(person)]
             for info in self.infos:
                 row = self.rows[info.name]
                 if row.uidvalidity is not None and row.looked_for < up_to:
-                    self._visit(info, partial(Visit.look_for, people=people, up_to=up_to))
+                    told = self._visit(info, partial(Visit.look_for, criteria=criteria, up_to=up_to))
+                    self.work.seeking = told and self.work.seeking  # or else all headers are read again anyway
                     if self.work.is_over:
                         return False
         lease.renew(self.work.held, looked_for=up_to)
         return True
+
+    def _find_related(self) -> None:
+        """Has what was left alone of the conversations join that a search led to, wherever it lies."""
+        keys = self.work.related - self.work.sought
+        self.work.sought |= keys
+        if len(keys) > MOST_KEYS:
+            self._go_through_again()
+            self.again = True
+        elif criteria := [each for key in sorted(keys) for each in of_conversation(key)]:
+            for info in self.infos:
+                if self.rows[info.name].uidvalidity is not None:
+                    self.again = not self._visit(info, partial(Visit.look_for, criteria=criteria)) or self.again
+
+    def _go_through_again(self) -> None:
+        folders.go_through_again(self.work.account.pk, list(self.rows), held=self.work.held)
+        self.rows = folders.rows_of(self.work.account)
 
     def _find_beginnings(self) -> None:
         """Has what earlier syncs left alone of conversations that have a contact since join."""
@@ -154,14 +175,18 @@ class Round:
         False when the time was spent first."""
         infos = {self.rows[info.name].pk: info for info in self.infos}
         joined = True
-        self._find_beginnings()
-        while self.work.joining:
+        while self._is_to_join():
             folder_id, uids = next(iter(self.work.joining.items()))
             if folder_id in infos:  # and these may lead to more
                 joined = self._visit(infos[folder_id], partial(Visit.join, uids=sorted(uids))) and joined
             del self.work.joining[folder_id]
-            self._find_beginnings()
         return joined
+
+    def _is_to_join(self) -> bool:
+        self._find_beginnings()
+        if not self.work.joining:
+            self._find_related()
+        return bool(self.work.joining)
 
     def _try_again(self) -> None:
         """Asks once more for the messages that made trouble, those whose time has come."""

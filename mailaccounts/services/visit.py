@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from mailaccounts.errors import ProtocolFault
 from mailaccounts.mail.types import Known
 from mailaccounts.rules.sync_plan import Restart, arrivals, history, look, plan, was_misled
 from mailaccounts.services import changes, folders, narrow, places, quarantine
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mailaccounts.rules.sync_plan import History
     from mailaccounts.services.work import Work
 
-PEOPLE = 5  # that one search looks for, in each of four headers
+CRITERIA = 20  # in one search
 LOOK_BACK = 2000  # messages of a history under way that are read again for the conversations they belong to
 
 
@@ -90,21 +91,31 @@ class Visit:
             self._remember(self.work.session.search(since=self.work.account.reaches_to)[-LOOK_BACK:])
         return True
 
-    def look_for(self, *, people: Sequence[str], up_to: int) -> bool:
-        """Has what was left alone of mail with ``people`` join, whom the host knows since a change up to ``up_to``."""
-        joining = self.work.joining.get(self.folder.pk, set())
+    def look_for(self, criteria: Sequence[bytes], *, up_to: int | None = None) -> bool:
+        """Has what was left alone, and one of ``criteria`` holds of, join: those whom the host knows since a change
+        ``up_to`` were looked for. False when the server doesn't know them: all headers are to be read again then."""
+        told = True
         if self._open().uidvalidity == self.folder.uidvalidity:
-            known = set(places.stored_uids(self.folder)) | quarantine.uids_of(self.folder)
-            for start in range(0, len(people), PEOPLE):
-                asked = people[start : start + PEOPLE]
-                found = self.work.session.search(
-                    people=asked, since=self.work.account.reaches_to, below=self.folder.last_uid + 1
-                )
-                joining = joining | (set(found) - known)
-        if joining:
-            self.work.joining[self.folder.pk] = joining
+            try:
+                found = self._left_alone(criteria)
+            except ProtocolFault:
+                told = False
+                folders.go_through_again(self.work.account.pk, [self.folder.name], held=self.work.held)
+                self.folder.refresh_from_db()
+            else:
+                if found:
+                    self.work.joining.setdefault(self.folder.pk, set()).update(found)
+        joining = self.work.joining.get(self.folder.pk, set())
         folders.note_looked_for(self.folder, joining=joining, up_to=up_to, held=self.work.held)
-        return True
+        return told
+
+    def _left_alone(self, criteria: Sequence[bytes]) -> set[int]:
+        since, below = self.work.account.reaches_to, self.folder.last_uid + 1
+        found: set[int] = set()
+        for start in range(0, len(criteria), CRITERIA):
+            any_of = criteria[start : start + CRITERIA]
+            found.update(self.work.session.search(since=since, below=below, any_of=any_of))
+        return found.difference(places.stored_uids(self.folder), quarantine.uids_of(self.folder))
 
     def join(self, *, uids: Sequence[int]) -> bool:
         """Stores messages that were left alone, now that their conversation turned out to have a contact; False when

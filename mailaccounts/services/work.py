@@ -22,12 +22,13 @@ class Work:
 
     ``joining`` are messages of other folders than the open one that belong to a conversation with a contact after all:
     UIDs by folder; of those in the folders ``elsewhere`` the store was not told yet. ``begun`` are the keys of
-    conversations whose beginning an earlier sync may have left alone. ``looked_back`` are the folders
-    whose history this sync has gone on with. ``given_up`` messages in a row ended the connection; ``try_once_more``
-    when the next attempt is at something else. ``careful`` once a connection has ended over what was asked for:
-    nothing is asked ahead of its turn any more. Of the bodies read, ``bodies_told`` are in the account's tally.
-    ``quarantine_due`` unless no message that made trouble is to be tried again yet, ``changes_due`` unless nobody has
-    become known since mail of the past was last looked through.
+    conversations whose beginning an earlier sync may have left alone. ``seeking`` once mail of the past was searched:
+    ``related`` are the keys of conversations that this led to, those ``sought`` were searched for as well.
+    ``looked_back`` are the folders whose history this sync has gone on with. ``given_up`` messages in a row ended the
+    connection; ``try_once_more`` when the next attempt is at something else. ``careful`` once a connection has ended
+    over what was asked for: nothing is asked ahead of its turn any more. Of the bodies read, ``bodies_told`` are in
+    the account's tally. ``quarantine_due`` unless no message that made trouble is to be tried again yet,
+    ``changes_due`` unless nobody has become known since mail of the past was last looked through.
     """
 
     account: MailAccount
@@ -42,6 +43,9 @@ class Work:
     joining: dict[int, set[int]] = field(default_factory=dict)
     elsewhere: set[int] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
+    seeking: bool = False
+    related: set[str] = field(default_factory=set)
+    sought: set[str] = field(default_factory=set)
     looked_back: set[int] = field(default_factory=set)
     given_up: int = 0
     try_once_more: bool = False

@@ -9,9 +9,12 @@ import pytest
 from django.utils import timezone
 
 from crm.contacts import save_contact, set_domains
+from mailaccounts.errors import ProtocolFault
+from mailaccounts.mail.imap import ImapSession
 from mailaccounts.models import DirectoryChange
 from mailaccounts.services import directory
 from mailaccounts.services import round as rounds
+from mailaccounts.services.compare import compare_account
 from mailaccounts.services.sync import sync_account
 from tests.crm.builders import make_company
 from tests.integration.mailboxes import stored_ids
@@ -107,3 +110,42 @@ def test_a_search_that_ran_out_of_time_goes_on_with_the_next_sync(
     while not sync_account(read.pk).finished:
         pass
     assert len(stored_ids(read)) == 4
+
+
+def test_the_rest_of_a_conversation_is_found_wherever_it_lies(account: MailAccount, mailbox: SandboxMailbox) -> None:
+    mailbox.append(letter(COLLEAGUE, message_id="first@x"), "Archive")
+    mailbox.append(letter(CONTACT, message_id="second@x", answers=["first@x"]))
+    mailbox.append(letter(COLLEAGUE, message_id="third@x", answers=["first@x", "second@x"]), "Projects")
+    mailbox.append(letter(COLLEAGUE, message_id="fourth@x", answers=["third@x"]), "Archive")
+    mailbox.append(letter(STRANGER, message_id="other@x", answers=["else@x"]), "Archive")
+    assert sync_account(account.pk).finished
+    save_contact(name="Maria", addresses=[CONTACT])
+    assert sync_account(account.pk).finished
+    assert stored_ids(account) == ["first@x", "fourth@x", "second@x", "third@x"]
+    assert compare_account(account.pk).agrees
+
+
+def test_of_too_many_conversations_all_headers_are_read_again(
+    read: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "MOST_KEYS", 0)
+    save_contact(name="Maria", addresses=[CONTACT])
+    assert not sync_account(read.pk).finished
+    assert sync_account(read.pk).finished
+    assert stored_ids(read) == ["asked@x", "from@x", "tagged@x", "to@x"]
+
+
+def test_a_server_that_does_not_understand_the_search_has_all_headers_read_again(
+    read: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = ImapSession.search
+
+    def simple(self: ImapSession, *, any_of: Any = (), **limits: Any) -> list[int]:
+        if any_of:
+            raise ProtocolFault(host="localhost")
+        return original(self, **limits)
+
+    monkeypatch.setattr(ImapSession, "search", simple)
+    save_contact(name="Maria", addresses=[CONTACT])
+    assert sync_account(read.pk).finished
+    assert stored_ids(read) == ["asked@x", "from@x", "tagged@x", "to@x"]

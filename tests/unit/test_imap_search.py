@@ -8,7 +8,7 @@ import pytest
 
 from mailaccounts.errors import BudgetExceeded
 from mailaccounts.mail.imap_responses import UnreadableAnswer
-from mailaccounts.mail.imap_search import MOST_UIDS, Search, ascending, criteria
+from mailaccounts.mail.imap_search import MOST_UIDS, Search, ascending, criteria, of_conversation, with_person
 from tests.unit.recorded import Recorded
 
 
@@ -86,3 +86,28 @@ def test_criteria_name_what_lies_between_and_days_in_english() -> None:
     assert criteria(above=0, below=None, since=None, before=None) == ["UID", "1:*"]
     days = {"since": date(2026, 3, 1), "before": date(2027, 12, 31)}
     assert criteria(above=4, below=9, **days) == ["UID", "5:8", "SINCE", "01-Mar-2026", "BEFORE", "31-Dec-2027"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "asked"),
+    [
+        ("anna@c.test", b'(FROM "c.test" FROM "anna")'),
+        ("@c.test", b'(FROM "c.test")'),
+        ("änna@c.test", b'(FROM "c.test")'),
+        ('a"b@c.test', b'(FROM "c.test" FROM "a\\"b")'),
+    ],
+)
+def test_people_are_searched_for_in_each_role(pattern: str, asked: bytes) -> None:
+    criteria = with_person(pattern)
+    assert criteria[0] == asked
+    assert [each.split()[0] for each in criteria] == [b"(FROM", b"(TO", b"(CC", b"(BCC"]
+
+
+@pytest.mark.parametrize("odd", ["anna@bücher.test", "a@c\r\nW1 DELETE INBOX", "a@c\0", "a@provider thread 1", ""])
+def test_what_cannot_be_asked_in_ascii_is_not_asked(odd: str) -> None:
+    assert with_person(odd) == of_conversation(odd) == []
+
+
+def test_any_of_several_is_written_as_nested_ors() -> None:
+    words = criteria(above=0, below=None, since=None, before=None, any_of=[b"A", b"B", b"C"])
+    assert words == ["UID", "1:*", b"OR", b"OR", b"A", b"B", b"C"]
