@@ -22,6 +22,7 @@ class Job(StrEnum):
     SYNC = "mailaccounts.tasks.sync"
     PREVIEW = "mailaccounts.tasks.preview"
     SEND = "mailaccounts.tasks.send"
+    ENCLOSE = "mailaccounts.tasks.enclose"
     MOVE = "mailaccounts.tasks.move"
     ACT = "mailaccounts.tasks.act"
     ERASE = "mailaccounts.tasks.erase"

@@ -13,6 +13,7 @@ from mailaccounts.services import (
     directory,
     forgetting,
     invitations,
+    originals,
     outgoing_due,
     resume,
     retention,
@@ -112,6 +113,11 @@ def send(outgoing_id: int) -> None:
 def act(account_id: int) -> None:
     """Does in an account's mailbox what its owner did here."""
     safely(lambda: carry_out(account_id))
+
+
+def enclose(outgoing_id: int) -> None:
+    """Fetches the files that a draft passes on."""
+    safely(lambda: originals.fetch(outgoing_id))
 
 
 def erase(account_id: int) -> None:

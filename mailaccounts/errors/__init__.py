@@ -109,6 +109,7 @@ from mailaccounts.errors.registration import (
 from mailaccounts.errors.sending import (
     AliasLinkExpired,
     DeliveryUncertain,
+    FilesAwaited,
     MessageRefused,
     MessageTooLarge,
     NoRecipients,
@@ -191,6 +192,7 @@ __all__ = [
     "CredentialMissing",
     "DelegationMissing",
     "DeliveryUncertain",
+    "FilesAwaited",
     "FolderMissing",
     "GrantRevoked",
     "HostLookupFailed",

@@ -38,6 +38,15 @@ class SenderNotProven(SendingError):
     next_step = "Choose another sender, or prove the address on the account's page for writing."
 
 
+class FilesAwaited(SendingError):
+    """Of a message that is passed on."""
+
+    code = "files_awaited"
+    remedy = Remedy.WAIT
+    sentence = "{count} of its attachments couldn't be fetched from the mailbox yet."
+    next_step = "Send it in a moment, or leave them out."
+
+
 class AliasLinkExpired(SendingError):
     code = "alias_link_expired"
     sentence = "The link is older than three days."

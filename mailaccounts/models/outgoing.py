@@ -160,6 +160,11 @@ class Enclosed(models.Model):
     name = models.CharField(max_length=255)
     content_type = models.CharField(max_length=127, default="application/octet-stream")
     content = models.BinaryField()
+    original = models.ForeignKey(
+        "mailaccounts.Attachment", models.SET_NULL, null=True, blank=True, related_name="passed_on"
+    )
+    awaited = models.BooleanField(default=False)
+    problem = models.TextField(blank=True)
 
     class Meta:
         ordering = ("position",)

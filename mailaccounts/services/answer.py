@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+
 from mailaccounts.mail import answering
 from mailaccounts.mail.answering import Original
 from mailaccounts.mail.compose import Mailbox
 from mailaccounts.models import Alias, MailAccount, Role
+from mailaccounts.services import originals
 from mailaccounts.services.drafts import Written, begin
 
 if TYPE_CHECKING:
@@ -36,12 +39,16 @@ def reply(message: Message, *, author: Any, everyone: bool = False, account: Mai
 
 
 def forward(message: Message, *, author: Any, account: MailAccount | None = None) -> Outgoing:
-    """A draft to nobody yet, with what the message says. What is attached to it is at the server, not here."""
+    """A draft to nobody yet, with what the message says. What is attached to it is at the server, and fetched from
+    there."""
     account = account or message.account
     answer = answering.forward(_original(message))
     text = signed(account) + answer.text
     written = Written(sender_name=account.sender_name, subject=answer.subject, text=text)
-    return begin(account, written, author=author, forwards=message)
+    with transaction.atomic():
+        draft = begin(account, written, author=author, forwards=message)
+        originals.await_all(draft)
+    return draft
 
 
 def signed(account: MailAccount) -> str:

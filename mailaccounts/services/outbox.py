@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from mailaccounts.errors import (
     AccountDisconnected,
+    FilesAwaited,
     MailAccountsError,
     MessageTooLarge,
     NoRecipients,
@@ -44,6 +45,8 @@ def queue(draft: Outgoing) -> None:
     post already."""
     draft.refresh_from_db()
     try:
+        if awaited := draft.enclosed.filter(awaited=True).count():
+            raise FilesAwaited(count=awaited)
         raw = compose(drafts.read(draft))
         _insist(draft.account, raw, recipients=drafts.recipients(draft), sender=draft.sender)
     except MailAccountsError as error:

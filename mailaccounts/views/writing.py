@@ -16,7 +16,7 @@ from mailaccounts.errors import MailAccountsError, NoWayToAnswer, OutgoingChange
 from mailaccounts.mail import typed
 from mailaccounts.mail.compose import Enclosure
 from mailaccounts.models import EDITABLE, NEEDS_SOMEBODY, Message, Outgoing
-from mailaccounts.services import answer, drafts, looks, outbox
+from mailaccounts.services import answer, drafts, looks, originals, outbox
 from mailaccounts.views.access import private
 from mailaccounts.views.describe import Problem
 from mailaccounts.writing_form import WritingForm, begun_with, typed_in
@@ -40,13 +40,16 @@ def compose(request: Request) -> HttpResponse:
 @private
 @require_http_methods(["GET", "POST"])
 def draft(request: Request, pk: int) -> HttpResponse:
-    """A draft, or what couldn't be sent; to the outbox with what is in the post by now."""
+    """A draft, or what couldn't be sent; to the outbox with what is in the post by now. While files are fetched, htmx
+    asks for these only."""
     found = get_object_or_404(_written(request), pk=pk)
     if found.state not in EDITABLE:
         if request.htmx:
             return _saved(request, Problem.of(OutgoingChanged()))
         messages.info(request, OutgoingChanged().message)
         return redirect("mailaccounts:outbox")
+    if request.htmx and request.method == "GET":
+        return render(request, "mailaccounts/draft_files.html", _files(found))
     return _write(request, found)
 
 
@@ -145,6 +148,8 @@ def _do(request: Request, draft: Outgoing) -> HttpResponse:
             drafts.discard(draft)
             messages.success(request, "The draft is discarded.")
             return redirect("mailaccounts:drafts")
+        case "fetch":
+            originals.try_again(draft)
         case "save":
             messages.success(request, "The draft is saved.")
     if (left_out := request.POST.get("leave_out", "")).isdecimal():
@@ -160,15 +165,23 @@ def _show(request: Request, form: WritingForm, draft: Outgoing | None, problem: 
     account = draft.account if draft else next(iter(form.accounts.values()))
     context = {
         "form": form,
-        "draft": draft,
         "account": account,
         "problem": problem,
         "needs_somebody": account.status in NEEDS_SOMEBODY,
-        "files": selectors.enclosed_in(draft) if draft else [],
         "limit": drafts.limit_of(account) * 57 // 78,
-        "action": reverse("mailaccounts:draft", args=[draft.pk]) if draft else reverse("mailaccounts:compose"),
+        **_files(draft),
     }
     return render(request, "mailaccounts/write.html", context)
+
+
+def _files(draft: Outgoing | None) -> dict[str, Any]:
+    """What mailaccounts/draft_files.html shows."""
+    if draft is None:
+        return {"draft": None, "action": reverse("mailaccounts:compose")}
+    files = list(selectors.enclosed_in(draft))
+    awaited = any(each.awaited and not each.problem for each in files)
+    here = reverse("mailaccounts:draft", args=[draft.pk])
+    return {"draft": draft, "action": here, "files": files, "awaited": awaited}
 
 
 def _saved(request: Request, problem: Problem | None, draft: Outgoing | None = None) -> HttpResponse:

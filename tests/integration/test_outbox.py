@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mailaccounts import tasks
 from mailaccounts.mail.compose import Enclosure
-from mailaccounts.models import Alias, Filing, MailAccount, Outgoing, OutgoingState
+from mailaccounts.models import Alias, Filing, MailAccount, Message, Outgoing, OutgoingState
 from mailaccounts.services import outgoing_due
+from mailaccounts.services.sync import sync_account
 from tests.app.builders import make_user
 from tests.integration.sandbox_clients import imap_connection
+from tests.letters import letter
 from tests.outgoing import SECRET_WORDS, queued, work_off
 from tests.sandbox_fixtures import new_user
 
@@ -191,3 +194,43 @@ def test_what_meets_a_dead_sign_in_waits_says_so_and_goes_once_the_mailbox_is_si
     outgoing_due.enqueue_due()
     assert work_off(message).state == OutgoingState.SENT
     assert len(inbox(colleague)) == 1
+
+
+def test_what_a_message_came_with_is_passed_on(
+    anna: Client, account: MailAccount, mailbox: SandboxMailbox, colleague: SandboxMailbox, contact: object
+) -> None:
+    mailbox.append(letter(subject="Offer", attachment=b"%PDF-1.7 \x00\xff" * 9000))
+    sync_account(account.pk)
+    message = Message.objects.get()
+    here = anna.post(f"/mail/message/{message.pk}/forward/")["Location"]
+    draft = Outgoing.objects.get()
+    words = {"sender": account.pk, "to": colleague.address, "subject": "Fwd: Offer", "text": "See there"}
+    early = anna.post(here, {**words, "do": "send"}).content.decode()
+    assert 'data-code="files_awaited"' in early
+    assert "is being fetched" in anna.get(here, headers={"HX-Request": "true"}).content.decode()
+    tasks.enclose(draft.pk)
+    files = anna.get(here, headers={"HX-Request": "true"}).content.decode()
+    assert 'data-file="offer.pdf"' in files
+    assert "hx-get" not in files
+    assert anna.post(here, {**words, "do": "send"})["Location"] == "/mail/outbox/"
+    work_off(draft)
+    (got,) = inbox(colleague)
+    (file,) = got.iter_attachments()
+    assert (file.get_filename(), file.get_content()) == ("offer.pdf", b"%PDF-1.7 \x00\xff" * 9000)
+
+
+def test_what_is_not_to_be_had_any_more_is_said_and_can_be_left_out(
+    anna: Client, account: MailAccount, mailbox: SandboxMailbox, contact: object
+) -> None:
+    mailbox.append(letter(subject="Offer", attachment=b"%PDF"))
+    sync_account(account.pk)
+    here = anna.post(f"/mail/message/{Message.objects.get().pk}/forward/")["Location"]
+    Message.objects.all().delete()
+    draft = Outgoing.objects.get()
+    tasks.enclose(draft.pk)
+    page = anna.get(here).content.decode()
+    assert "in the mailbox any more" in page
+    assert 'value="fetch"' in page
+    words = {"sender": account.pk, "to": "a@b.test", "subject": "Fwd: Offer", "text": "See there"}
+    anna.post(here, {**words, "leave_out": draft.enclosed.get().pk})
+    assert anna.post(here, {**words, "do": "send"})["Location"] == "/mail/outbox/"
