@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mailaccounts.views.access import Request
 
 A_PAGE = 30
-MOVING = (OutgoingState.QUEUED, OutgoingState.SENDING)
 ACTS = {  # what an author may decide, and what is said once it is
     "take_back": (post.take_back, "It is a draft again."),
     "again": (post.send_again, "It is on its way again."),
@@ -53,7 +52,7 @@ def outbox(request: Request) -> HttpResponse:
     page = _page(request, _listed(request).exclude(state=OutgoingState.DRAFT).order_by("-queued_at", "-pk"))
     for each in page:
         each.not_filed = each.state == OutgoingState.SENT and each.filing == Filing.FAILED
-    moving = any(each.state in MOVING or each.filing == Filing.DUE for each in page)
+    moving = any(_moves(each) for each in page)
     template = "mailaccounts/outbox_list.html" if request.htmx else "mailaccounts/outbox.html"
     response = render(request, template, {"page": page, "moving": moving})
     patch_vary_headers(response, ["HX-Request"])
@@ -96,6 +95,12 @@ def _page(request: Request, found: Any) -> Any:
     for each in page:
         each.whom = _whom(each)
     return page
+
+
+def _moves(message: Outgoing) -> bool:
+    """Whether something becomes of it within the next moments."""
+    is_next = message.state == OutgoingState.QUEUED or message.filing == Filing.DUE
+    return message.state == OutgoingState.SENDING or (is_next and not message.failures and message.held_at is None)
 
 
 def _whom(message: Outgoing) -> str:

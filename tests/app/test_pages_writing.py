@@ -142,6 +142,7 @@ def test_what_waits_for_a_new_sign_in_says_so(client: Client, account: MailAccou
     page = words_of(client.get("/mail/outbox/"))
     assert f"/settings/email-accounts/{account.pk}/reconnect/" in page
     assert "Ended." in page
+    assert "hx-get" not in page, "there is nothing to wait for"
     assert f"/settings/email-accounts/{account.pk}/reconnect/" in words_of(client.get("/mail/new/"))
 
 
