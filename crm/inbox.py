@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.db.models.functions import Left
@@ -13,9 +14,9 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from crm import directory
+from crm import directory, inbox_words
 from mailaccounts.models import FolderRole, Message, Participant, Role, ThreadFolder
-from mailaccounts.services import browse, search
+from mailaccounts.services import actions, browse, search
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 A_PAGE = 30
 SNIPPET = 300  # characters
 MOST_PEOPLE = 5000  # of one page, in whose names contacts are looked for
+REFUSED = 20  # actions that the page tells of at a time
 INBOX, EVERYTHING = "inbox", "all"  # what may stand for a folder
-NOT_LISTED = frozenset({FolderRole.JUNK, FolderRole.TRASH, FolderRole.DRAFTS, FolderRole.INBOX, FolderRole.ALL})
+WASTE = frozenset({FolderRole.JUNK, FolderRole.TRASH, FolderRole.DRAFTS})
+NOT_LISTED = WASTE | {FolderRole.INBOX, FolderRole.ALL}
+NO_TARGET = WASTE | {FolderRole.SENT, FolderRole.ALL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,9 @@ class Row:
 def inbox(request: HttpRequest) -> HttpResponse:
     """The user's conversations; for htmx the list alone, or nothing (204) while what it shows is what there is."""
     accounts = browse.accounts_of(request.user)
+    refused = list(actions.refused(request.user)[:REFUSED])
     state = "-".join(f"{account.pk}.{account.revision}" for account in accounts.values())
+    state += "".join(f"!{action.pk}" for action in refused)
     by_htmx = "HX-Request" in request.headers
     if by_htmx and request.GET.get("state") == state:
         return HttpResponse(status=204)
@@ -119,6 +125,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "folders": _choices(folders, accounts, filters),
         "first": not {"below", "page"} & request.GET.keys(),
         "searching": bool(search.read(filters.words)),
+        "refused": [(action.pk, inbox_words.refused(action)) for action in refused],
+        "targets": [(each.pk, _named(each, accounts, filters)) for each in folders if is_target(each)],
+        "archives": any(each.role == FolderRole.ARCHIVE or _is_gmails(each) for each in folders),
+        "done": _done(request),
     }
     template = "crm/inbox_list.html" if by_htmx else "crm/inbox.html"
     return render(request, template, shown)
@@ -137,13 +147,37 @@ def _choices(
     folders: Sequence[Folder], accounts: Mapping[int, MailAccount], filters: Filters
 ) -> list[tuple[str, str]]:
     """The folders to choose from, as value and words; of several mailboxes with whose they are."""
-    several = len(accounts) > 1 and filters.account is None
     listed = (each for each in folders if each.role not in NOT_LISTED and filters.account in {None, each.account_id})
     return [
         (INBOX, "Inbox"),
         (EVERYTHING, "Everything"),
-        *((str(each.pk), f"{each.name} ({accounts[each.account_id]})" if several else each.name) for each in listed),
+        *((str(each.pk), _named(each, accounts, filters)) for each in listed),
     ]
+
+
+def _named(folder: Folder, accounts: Mapping[int, MailAccount], filters: Filters) -> str:
+    name = "Inbox" if folder.role == FolderRole.INBOX else folder.name
+    return f"{name} ({accounts[folder.account_id]})" if len(accounts) > 1 and filters.account is None else name
+
+
+def is_target(folder: Folder) -> bool:
+    """Whether one may move messages there: what is kept of the CRM's mail doesn't go to waste or to the drafts."""
+    return folder.role not in NO_TARGET
+
+
+def _is_gmails(folder: Folder) -> bool:
+    """Whether the folder is a label: it isn't read, though it is there."""
+    return folder.role == FolderRole.INBOX and folder.uidvalidity is None
+
+
+def _done(request: HttpRequest) -> dict[str, Any] | None:
+    """What the user has just done, in words, and the request that it was."""
+    try:
+        request_id = UUID(request.GET.get("done", ""))
+    except ValueError:
+        return None
+    words = inbox_words.done(actions.of_user(request.user).filter(request=request_id))
+    return {"words": words, "request": request_id} if words else None
 
 
 def _rows(page: browse.Page, accounts: Mapping[int, MailAccount], folders: Mapping[int, Folder]) -> list[Row]:

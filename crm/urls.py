@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from crm import barred_views, inbox, people_views, personal_data_views, views
+from crm import barred_views, inbox, inbox_actions, people_views, personal_data_views, views
 from crm.sign_in import views as sign_in
 
 # One way in for everybody, second step and limits included.
@@ -25,6 +25,9 @@ urlpatterns = [
     path("companies/<int:pk>/looking/", people_views.looking_for_company, name="company_looking"),
     path("companies/<int:pk>/edit/", views.edit_company, name="company_edit"),
     path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/act/", inbox_actions.act, name="inbox_act"),
+    path("inbox/undo/<uuid:done>/", inbox_actions.undo, name="inbox_undo"),
+    path("inbox/dismiss/", inbox_actions.dismiss, name="inbox_dismiss"),
     path("admin/", admin.site.urls),
     path("settings/barred/", barred_views.barred, name="barred"),
     path("settings/barred/<int:pk>/lift/", barred_views.lift, name="barred_lift"),

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailaccounts.models import MessageUid, Thread
-from mailaccounts.services import summaries
+from mailaccounts.models import Act, MessageUid, Thread
+from mailaccounts.services import actions, summaries
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import make_contact, store_message
 
@@ -120,7 +120,7 @@ def test_the_list_is_asked_for_again_and_again_and_answers_when_it_changed(
     assert state is not None
     with CaptureQueriesContext(connection) as queries:
         assert client.get(f"/inbox/?state={state[1]}", headers={"HX-Request": "true"}).status_code == 204
-    assert len(queries) <= 3
+    assert len(queries) <= 4  # session, user, mailboxes, what was refused
     put(account, "Second")
     text = page(client, f"state={state[1]}", **{"HX-Request": "true"})
     assert "Second" in text
@@ -156,3 +156,80 @@ def test_the_number_of_queries_depends_on_nothing(client: Client, account: MailA
         numbers.append(counted)
     assert numbers[0] == numbers[1]
     assert max(numbers[0]) < 20, numbers
+
+
+# --- what is done with conversations ---
+
+
+def press(client: Client, what: str, *threads: Thread, query: str = "", **data: Any) -> str:
+    """The page that pressing a button leads to."""
+    data = {"act": what, "thread": [thread.pk for thread in threads], **data}
+    return client.post(f"/inbox/act/?{query}", data, follow=True).content.decode()
+
+
+def is_unread(thread: Thread) -> bool:
+    thread.refresh_from_db()
+    return thread.unread > 0
+
+
+def test_what_was_done_is_said_with_a_button_to_undo_it(client: Client, account: MailAccount) -> None:
+    first, second = put(account, "First"), put(account, "Second")
+    text = press(client, "read", first, query="unread=on")
+    assert "1 message marked as read." in text
+    assert not is_unread(first) and is_unread(second)
+    address = re.search(r'action="(/inbox/undo/[^"]+)"', text)
+    assert address is not None and address[1].endswith("?unread=on")
+    text = client.post(address[1], follow=True).content.decode()
+    assert "Undone for 1 message." in text and "marked as read" not in text
+    assert is_unread(first)
+    assert "nothing left to undo" in client.post(address[1], follow=True).content.decode()
+
+
+def test_conversations_are_moved_and_archived(client: Client, account: MailAccount) -> None:
+    work = account.folders.create(name="Work", role="other", uidvalidity=1)
+    first, second = put(account, "First"), put(account, "Second")
+    assert "moved to Work" in press(client, "move", first, target=work.pk)
+    assert subjects(client) == ["Second"]
+    assert subjects(client, f"folder={work.pk}") == ["First"]
+    assert "nothing to archive" in press(client, "archive", second)
+    account.folders.create(name="Old", role="archive", uidvalidity=1)
+    assert "moved to Old" in press(client, "archive", first, second)
+    assert subjects(client) == []
+    assert sorted(subjects(client, "folder=all")) == ["First", "Second"]
+
+
+def test_a_button_that_lacks_something_says_what(client: Client, account: MailAccount) -> None:
+    thread = put(account, "First")
+    trash = account.folders.create(name="Trash", role="trash", uidvalidity=1)
+    assert "Choose at least one conversation first." in press(client, "read")
+    assert "Choose the folder to move to first." in press(client, "move", thread)
+    assert "Choose the folder to move to first." in press(client, "move", thread, target=trash.pk)
+    press(client, "read", thread)
+    assert "It was like that already." in press(client, "read", thread)
+    assert client.post("/inbox/act/", {"act": "delete", "thread": thread.pk}).status_code == 404
+    assert client.get("/inbox/act/").status_code == 405
+
+
+def test_what_was_refused_is_said_until_it_is_dismissed(client: Client, account: MailAccount) -> None:
+    thread = put(account, "First")
+    press(client, "read", thread)
+    account.actions.update(state="refused", message="The server doesn't allow this. Ask somebody.")
+    text = page(client)
+    assert "1 message couldn&#x27;t be marked as read. The server doesn&#x27;t allow this. Ask somebody." in text
+    dismissed = client.post("/inbox/dismiss/", {"action": account.actions.get().pk}, follow=True)
+    assert "Ask somebody" not in dismissed.content.decode()
+
+
+def test_nobody_acts_on_anothers_mail(client: Client, account: MailAccount) -> None:
+    thread = put(account, "First")
+    request = actions.mark(account.owner, [thread.pk], Act.FLAG)
+    refused = account.actions.get()
+    account.actions.update(state="refused")
+    client.force_login(make_user())
+    press(client, "read", thread)
+    press(client, "move", thread, target=account.folders.get().pk)
+    client.post(f"/inbox/undo/{request}/")
+    client.post("/inbox/dismiss/", {"action": refused.pk})
+    assert is_unread(thread)
+    assert account.actions.filter(undone=False, dismissed=False).count() == 1
+    assert "flagged" not in page(client, f"done={request}").partition('id="inbox-list"')[0].replace('"flagged"', "")
