@@ -14,10 +14,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from mailaccounts.conf import settings
-from mailaccounts.models import AccountStatus, DirectoryChange, Folder, MailAccount, Message
+from mailaccounts.models import ERASING, AccountStatus, DirectoryChange, Folder, MailAccount, Message
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.selectors import taking_part
-from mailaccounts.services.lease import CONNECTED
 from mailaccounts.signals import people_changed
 
 if TYPE_CHECKING:
@@ -27,8 +26,7 @@ BATCH = 200  # messages that the host is told of at once
 KEPT = timedelta(days=7)  # of a change that everybody has followed
 
 FREE = Q(told_at=None) & (Q(worked_until=None) | Q(worked_until__lt=Now()))
-LOOKS_BACK = CONNECTED & Q(looks_back=True)
-AT_WORK = LOOKS_BACK & Q(status__in=(AccountStatus.NEW, AccountStatus.OK, AccountStatus.WAITING))
+AT_WORK = Q(looks_back=True, status__in=(AccountStatus.NEW, AccountStatus.OK, AccountStatus.WAITING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +118,7 @@ def enqueue_due() -> int:
     due = list(DirectoryChange.objects.filter(FREE).values_list("pk", flat=True))
     for change_id in due:
         enqueue(Job.RETELL, change_id)
-    behind = Exists(MailAccount.objects.filter(LOOKS_BACK, looked_for__lt=OuterRef("pk")))
+    behind = Exists(MailAccount.objects.filter(looked_for__lt=OuterRef("pk")).exclude(status_code=ERASING))
     old = DirectoryChange.objects.filter(told_at__isnull=False, created_at__lt=timezone.now() - KEPT)
     old.filter(Q(added=False) | ~behind).delete()
     return len(due)

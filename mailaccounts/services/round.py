@@ -130,13 +130,12 @@ class Round:
         if len(people) > MOST_PEOPLE:
             self._go_through_again()
         else:
-            self.work.seeking = True
             criteria = [each for person in sorted(people) for each in with_person(person)]
             for info in self.infos:
                 row = self.rows[info.name]
                 if row.uidvalidity is not None and row.looked_for < up_to:
                     told = self._visit(info, partial(Visit.look_for, criteria=criteria, up_to=up_to))
-                    self.work.seeking = told and self.work.seeking  # or else all headers are read again anyway
+                    self.work.seeking = told or self.work.seeking
                     if self.work.is_over:
                         return False
         lease.renew(self.work.held, looked_for=up_to)

@@ -80,6 +80,13 @@ def test_the_rest_of_a_persons_conversations_is_exported_too() -> None:
     assert [each["message_id"] for each in export("maria@customer.test")] == ["a@x", "b@x"]
 
 
+def test_an_address_is_found_however_it_is_written() -> None:
+    store("a@x", "maria+news@xn--bcher-kva.test", "me@us.test")
+    store("b@x", "me@us.test", "maria@bücher.test")
+    store("c@x", "mariana@bücher.test", "me@us.test")
+    assert sorted(each["message_id"] for each in export("Maria@Bücher.test")) == ["a@x", "b@x"]
+
+
 def test_a_person_nothing_is_stored_about_gives_nothing() -> None:
     assert export("nobody@customer.test") == []
 

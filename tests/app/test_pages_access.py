@@ -35,7 +35,10 @@ OF_AN_ACCOUNT = "/settings/email-accounts/{pk}/"
 OF_A_RECEIPT = "/settings/email-accounts/receipts/{pk}/"
 A_CALLBACK = "/oauth/{provider}/callback/"
 OF_ADMINISTRATORS = "/settings/email-accounts/campaigns/"  # walked in tests/app/test_pages_campaigns.py
-OF_STAFF = "/settings/barred/"  # walked in tests/crm/test_barring.py
+OF_STAFF = (
+    "/settings/barred/",
+    "/settings/personal-data/",
+)  # walked in tests/crm/test_barring.py, test_personal_data.py
 OF_MAIL = "/mail/"  # walked in tests/crm/test_mail_access.py
 ALIAS = "/settings/email-accounts/aliases/{token}/"
 BLOCKED = "/settings/email-accounts/{pk}/privacy/blocked/{blocked}/"
@@ -58,7 +61,7 @@ PAGES = sorted(addresses())
 PEOPLES = [
     (name, address)
     for name, address in PAGES
-    if not address.startswith((OF_ADMINISTRATORS, OF_MAIL, OF_STAFF)) and "admin-consent" not in address
+    if not address.startswith((OF_ADMINISTRATORS, OF_MAIL, *OF_STAFF)) and "admin-consent" not in address
 ]
 OF_SOMEBODY = (OF_AN_ACCOUNT, OF_A_RECEIPT, A_CALLBACK, INVITATION, ALIAS)
 ACCOUNT_PAGES = [(name, address) for name, address in PAGES if address.startswith(OF_SOMEBODY)]
