@@ -26,7 +26,7 @@ BATCH = 200  # messages that the host is told of at once
 KEPT = timedelta(days=7)  # of a change that everybody has followed
 
 FREE = Q(told_at=None) & (Q(worked_until=None) | Q(worked_until__lt=Now()))
-AT_WORK = Q(looks_back=True, status__in=(AccountStatus.NEW, AccountStatus.OK, AccountStatus.WAITING))
+AT_WORK = Q(looks_back=True, begun=True, status__in=(AccountStatus.NEW, AccountStatus.OK, AccountStatus.WAITING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

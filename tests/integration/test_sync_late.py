@@ -16,6 +16,7 @@ from mailaccounts.services import directory
 from mailaccounts.services import round as rounds
 from mailaccounts.services.compare import compare_account
 from mailaccounts.services.sync import sync_account
+from tests.app.builders import make_account
 from tests.crm.builders import make_company
 from tests.integration.mailboxes import stored_ids
 from tests.letters import COLLEAGUE, CONTACT, STRANGER, letter
@@ -100,6 +101,13 @@ def test_an_account_learns_of_it_at_once_and_tells_how_far_it_is(read: MailAccou
     assert directory.looking(changes) == directory.Looking(mailboxes=1, done=0)
     sync_account(read.pk)
     assert directory.looking(changes) == directory.Looking(mailboxes=1, done=1)
+
+
+def test_an_account_that_has_yet_to_begin_is_not_waited_for(read: MailAccount) -> None:
+    make_account(read.owner, begun=False)
+    save_contact(name="Maria", addresses=[CONTACT])
+    sync_account(read.pk)
+    assert directory.looking(DirectoryChange.objects.values_list("pk", flat=True)).is_over
 
 
 def test_a_search_that_ran_out_of_time_goes_on_with_the_next_sync(
