@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mailaccounts.services.sync import sync_account
 from tests.crm.builders import make_contact
 from tests.integration.mailboxes import imap_of
+from tests.integration.wire import uids_of
 from tests.letters import CONTACT, STRANGER, letter, new_id
 
 if TYPE_CHECKING:
@@ -15,14 +16,6 @@ if TYPE_CHECKING:
     from tests.sandbox_fixtures import SandboxMailbox
 
 FETCH = re.compile(r"^\S+ UID FETCH (?P<uids>[\d:,]+) \((?P<items>.+)\)$")
-
-
-def uids_of(text: str) -> set[int]:
-    found: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition(":")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
 
 
 def test_no_body_of_an_unmatched_message_is_requested_and_every_fetch_is_a_peek(

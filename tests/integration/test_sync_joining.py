@@ -203,3 +203,27 @@ def test_what_an_earlier_sync_left_alone_is_stored_once_a_contact_joins_the_conv
     mailbox.append(letter(CONTACT, message_id="thanks@x", answers=["asked@x", "answer@x"]))
     assert sync_account(account.pk).examined == 1
     assert not any(" 1:2 " in command for command in mailbox.rawlogs()[-1].commands), "it is looked for once"
+
+
+@pytest.mark.parametrize("asks", ["for it", "for everything"])
+def test_what_is_too_far_back_or_filed_elsewhere_is_found_by_its_message_id(
+    account: MailAccount, mailbox: SandboxMailbox, contact: Contact, monkeypatch: pytest.MonkeyPatch, asks: str
+) -> None:
+    for module in (rounds, visit):
+        monkeypatch.setattr(module, "LOOK_BACK", 2)
+    if asks == "for everything":
+        monkeypatch.setattr(rounds, "MOST_COMPARED", 0)
+    mailbox.append(letter(COLLEAGUE, message_id="asked@x"))
+    mailbox.append(letter(COLLEAGUE, message_id="filed@x", answers=["asked@x"]), "Projects")
+    for number in range(6):
+        mailbox.append(letter(STRANGER, message_id=f"{number}@x"), "INBOX" if number % 2 else "Projects")
+    assert sync_account(account.pk).finished
+    assert stored_ids(account) == []
+    mailbox.append(letter(CONTACT, message_id="joined@x", answers=["filed@x"]))
+    report = sync_account(account.pk)
+    while not report.finished:
+        assert report.error is None
+        report = sync_account(account.pk)
+    assert stored_ids(account) == ["asked@x", "filed@x", "joined@x"]
+    asked = [command for log in mailbox.rawlogs() for command in log.commands if "HEADER MESSAGE-ID" in command]
+    assert bool(asked) == (asks == "for it")

@@ -73,6 +73,16 @@ def test_a_companys_domain_is_looked_for_as_well(read: MailAccount) -> None:
     assert stored_ids(read) == ["asked@x", "from@x", "jim@x", "tagged@x", "to@x"]
 
 
+def test_what_was_answered_among_colleagues_since_is_found_too(read: MailAccount, mailbox: SandboxMailbox) -> None:
+    mailbox.append(letter(COLLEAGUE, message_id="answered@x", answers=["from@x"]))
+    mailbox.append(letter(COLLEAGUE, message_id="again@x", answers=["answered@x"]), "Projects")
+    mailbox.append(letter(COLLEAGUE, message_id="other@x", answers=["offer@x"]), "Projects")
+    sync_account(read.pk)
+    save_contact(name="Maria", addresses=[CONTACT])
+    assert sync_account(read.pk).finished
+    assert stored_ids(read) == ["again@x", "answered@x", "asked@x", "from@x", "tagged@x", "to@x"]
+
+
 def test_for_very_many_all_headers_are_read_again(read: MailAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "MOST_PEOPLE", 0)
     save_contact(name="Maria", addresses=[CONTACT])
