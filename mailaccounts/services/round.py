@@ -16,7 +16,7 @@ from mailaccounts.mail.types import FolderRole
 from mailaccounts.mail.uids import expanded
 from mailaccounts.rules.sync_plan import history, is_quiet
 from mailaccounts.services import directory, folders, lease, quarantine, renames
-from mailaccounts.services.visit import Visit
+from mailaccounts.services.visit import LOOK_BACK, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,6 +161,9 @@ class Round:
         """Has what earlier syncs left alone of conversations that have a contact since join."""
         if self.work.begun:
             self._look_back()
+            if self._lies_deeper():
+                self.work.related |= self.work.begun
+                self.work.seeking = True
             taken, _ = self.work.bystanders.take(self.work.begun)
             self.work.begun.clear()
             rows = {row.pk: row for row in self.rows.values()}
@@ -168,6 +171,11 @@ class Round:
                 joining = self.work.joining.setdefault(folder_id, set())
                 joining.update(uids)
                 folders.note_joined(rows[folder_id], left=joining, held=self.work.held)
+
+    def _lies_deeper(self) -> bool:
+        """Whether there is mail that looking back doesn't reach."""
+        rows = [(info.role in LOOKED_BACK, self.rows[info.name].examined) for info in self.infos]
+        return any(examined and not (looked_back and examined <= LOOK_BACK) for looked_back, examined in rows)
 
     def _join(self) -> bool:
         """Stores what was left alone in folders read before, and belongs to conversations with contacts after all;

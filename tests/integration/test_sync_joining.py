@@ -212,7 +212,7 @@ def test_what_is_too_far_back_or_filed_elsewhere_is_found_by_its_message_id(
     for module in (rounds, visit):
         monkeypatch.setattr(module, "LOOK_BACK", 2)
     if asks == "for everything":
-        monkeypatch.setattr(rounds, "MOST_COMPARED", 0)
+        monkeypatch.setattr(rounds, "MOST_KEYS", 0)
     mailbox.append(letter(COLLEAGUE, message_id="asked@x"))
     mailbox.append(letter(COLLEAGUE, message_id="filed@x", answers=["asked@x"]), "Projects")
     for number in range(6):
