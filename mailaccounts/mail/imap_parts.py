@@ -12,7 +12,7 @@ from mailaccounts.mail import imap_fetch
 from mailaccounts.mail.imap_fetch import Fetch
 from mailaccounts.mail.imap_reader import PIECE, ImapReader
 from mailaccounts.mail.mime import MAX_ENCODED, read_text
-from mailaccounts.mail.parse import CALENDAR, AttachmentInfo, as_content, is_inline
+from mailaccounts.mail.parse import CALENDAR, AttachmentInfo, as_content
 from mailaccounts.mail.structure import MAX_STRUCTURE, UnreadableStructure, read_structure
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ class FetchedParts:
                 section=leaf.section,
                 encoding=leaf.encoding[:40],
                 content_id=leaf.content_id,
-                inline=is_inline(leaf),
             )
             for leaf in self.attachments
         ]

@@ -6,17 +6,15 @@ standard library's parser isn't used: it has quadratic cases and raises on some 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mailaccounts.mail import mime
+from mailaccounts.mail.pictures import id_of, pictures_in
 from mailaccounts.mail.sanitize import clean_html, html_to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mailaccounts.mail.mime import Part
-    from mailaccounts.mail.structure import Leaf
+    from collections.abc import Iterator, Sequence
 
 CALENDAR = "text/calendar"
 MAX_CALENDAR = 2**16  # characters of an invitation
@@ -25,7 +23,7 @@ MAX_CALENDAR = 2**16  # characters of an invitation
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentInfo:
     """What is attached; ``size`` in bytes as decoded. ``section`` is its name in FETCH (RFC 9051 §6.4.5.1),
-    ``inline`` tells a picture within the text."""
+    ``inline`` tells a picture that the text shows."""
 
     name: str
     content_type: str
@@ -65,15 +63,9 @@ def parse_message(raw: bytes, *, truncated: bool = False) -> Content:
                     section=part.section,
                     encoding=part.encoding,
                     content_id=part.content_id,
-                    inline=is_inline(part),
                 )
             )
     return as_content(said, attachments, truncated=truncated)
-
-
-def is_inline(part: Part | Leaf) -> bool:
-    """Whether a part is a picture that the text shows by its Content-ID (RFC 2392)."""
-    return bool(part.content_id) and part.content_type.startswith("image/") and part.disposition != "attachment"
 
 
 def as_content(said: Sequence[tuple[str, str]], attachments: Sequence[AttachmentInfo], *, truncated: bool) -> Content:
@@ -81,10 +73,19 @@ def as_content(said: Sequence[tuple[str, str]], attachments: Sequence[Attachment
     texts = [text for kind, text in said if kind not in ("text/html", CALENDAR)]
     html = "\n".join(text for kind, text in said if kind == "text/html")[: mime.MAX_TEXT]
     text = "\n".join(texts)[: mime.MAX_TEXT] if any(map(str.strip, texts)) else html_to_text(html)
+    clean = clean_html(html)
     return Content(
         text=text,
-        html=clean_html(html),
-        attachments=tuple(attachments),
+        html=clean,
+        attachments=tuple(_with_places(attachments, clean)),
         calendar=next((text for kind, text in said if kind == CALENDAR), "")[:MAX_CALENDAR],
         truncated=truncated,
     )
+
+
+def _with_places(attachments: Sequence[AttachmentInfo], html: str) -> Iterator[AttachmentInfo]:
+    """The attachments, those ``inline`` that the HTML shows by their Content-ID."""
+    named = any(each.content_id for each in attachments)
+    shown = {id_of(address) for address in pictures_in(html)} if named else set()
+    for each in attachments:
+        yield replace(each, inline=True) if each.content_id and each.content_id in shown else each

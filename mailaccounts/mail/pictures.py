@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from mailaccounts.mail.markup import Tag, attributes, tokens
 
@@ -32,6 +33,11 @@ def pictures_in(html: str) -> list[str]:
     """The addresses of the pictures in clean HTML, in order, at most MAX_PICTURES."""
     found = (attributes(token) for token in tokens(html) if isinstance(token, Tag) and token.name == "img")
     return [each.get("data-src", "") for each in found][:MAX_PICTURES]
+
+
+def id_of(address: str) -> str:
+    """The Content-ID that a ``cid:`` address names (RFC 2392), "" for other addresses."""
+    return unquote(address[4:]) if address[:4].lower() == "cid:" else ""
 
 
 def show_pictures(html: str, sources: Sequence[str]) -> str:

@@ -38,7 +38,6 @@ class Leaf:
     content_type: str
     charset: str
     encoding: str
-    disposition: str
     filename: str
     content_id: str
     is_body: bool
@@ -116,7 +115,6 @@ def _leaf(tree: list[Tree], *, section: str, top: bool) -> Leaf:
         content_type=content_type,
         charset=content.get("charset"),
         encoding=_word(tree[5]),
-        disposition=disposition,
         filename=safe_name(filename),
         content_id=bare_id(_text(tree[3])),
         is_body=is_body(content_type, filename=filename, disposition=disposition, top=top),

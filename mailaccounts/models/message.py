@@ -201,7 +201,7 @@ class Participant(models.Model):
 class Attachment(models.Model):
     """What is attached; only its description is stored, and where in the message it is: ``section`` and ``encoding``
     as FETCH needs them, "" where nobody knows. ``content_id`` is without angle brackets, ``inline`` tells that it is
-    a picture within the text rather than a file for itself."""
+    a picture that the text shows."""
 
     message = models.ForeignKey(Message, models.CASCADE, related_name="attachments")
     position = models.PositiveSmallIntegerField()

@@ -14,7 +14,7 @@ from django.core.signing import BadSignature, Signer
 from mailaccounts import selectors
 from mailaccounts.conf import settings
 from mailaccounts.mail.https import fetch
-from mailaccounts.mail.pictures import BEGINNING, picture_type, pictures_in
+from mailaccounts.mail.pictures import BEGINNING, id_of, picture_type, pictures_in
 from mailaccounts.services import attached
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def find(signed: str) -> Picture | None:
 
 def _enclosed(message: Message, address: str) -> bytes:
     """What comes with the message under a ``cid:`` (RFC 2392)."""
-    found = message.attachments.filter(content_id=address[4:]).exclude(content_id="").first()
+    found = message.attachments.filter(content_id=id_of(address)).exclude(content_id="").first()
     if found is None:
         return b""
     found.message = message
@@ -77,7 +77,10 @@ def _enclosed(message: Message, address: str) -> bytes:
 
 def _remote(address: str) -> bytes:
     """What is at an address in the web. Nothing tells there who asks: no cookie, no referrer, not even a browser."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return b""
     path, query = (quote(each, safe="/%:@!$&'()*+,;=~?-._") for each in (parts.path, parts.query))
     return (
         fetch(

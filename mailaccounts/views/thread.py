@@ -82,18 +82,9 @@ def _tell_people(messages: Sequence[Any], user: Any) -> None:
 
 def _tell_elsewhere(messages: Sequence[Any], user: Any) -> None:
     """Gives each message ``elsewhere``: the same one in other mailboxes that the user may know of. One query."""
-    same = (
-        selectors.messages_for(user)
-        .filter(fingerprint__in=[each.fingerprint for each in messages])
-        .exclude(pk__in=[each.pk for each in messages])
-        .order_by("account__address")
-        .values("fingerprint", "thread_id", "account__address")
-    )
-    found: dict[str, list[Any]] = {}
-    for each in same:
-        found.setdefault(each["fingerprint"], []).append(each)
+    copies = selectors.copies_of(messages, user)
     for message in messages:
-        message.elsewhere = found.get(message.fingerprint, [])
+        message.elsewhere = [each for each in copies.get(message.fingerprint, []) if each.pk != message.pk]
 
 
 def _tell_text(messages: Sequence[Any], user: Any) -> None:

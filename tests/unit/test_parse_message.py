@@ -163,15 +163,15 @@ def test_any_bytes_at_all_are_read_without_an_error() -> None:
 def test_pictures_of_the_text_and_invitations_are_known_for_what_they_are() -> None:
     message = EmailMessage()
     message.set_content("Shall we meet?")
-    message.add_alternative('<p>Shall we meet? <img src="cid:logo@x"></p>', subtype="html")
-    message.get_payload()[1].add_related(b"\x89PNG", maintype="image", subtype="png", cid="<logo@x>")
+    message.add_alternative('<p>Shall we meet? <img src="cid:logo%25x"></p>', subtype="html")
+    message.get_payload()[1].add_related(b"\x89PNG", maintype="image", subtype="png", cid="<logo%x>")
     message.add_alternative("BEGIN:VCALENDAR\nEND:VCALENDAR\n", subtype="calendar", params={"method": "REQUEST"})
     message.add_attachment(b"\x89PNG", maintype="image", subtype="png", filename="photo.png", cid="<photo@x>")
     content = parse_message(message.as_bytes())
-    assert content.html == '<p>Shall we meet? <img data-src="cid:logo@x"></p>\n'
+    assert content.html == '<p>Shall we meet? <img data-src="cid:logo%25x"></p>\n'
     assert content.calendar == "BEGIN:VCALENDAR\nEND:VCALENDAR\n"
     assert [(each.section, each.content_id, each.inline) for each in content.attachments] == [
-        ("1.2.2", "logo@x", True),
+        ("1.2.2", "logo%x", True),
         ("1.3", "", False),
         ("2", "photo@x", False),
     ]

@@ -37,7 +37,6 @@ def test_a_message_of_one_part_is_section_1() -> None:
             content_type="text/plain",
             charset="utf-8",
             encoding="7bit",
-            disposition="",
             filename="",
             content_id="",
             is_body=True,
