@@ -20,6 +20,8 @@ FORWARD_MARKS = re.compile(
     r"(?:\s*(?:fwd?|wg|tr|vb|vl|i|enc|doorst|pd)(?:\[\d{1,3}\])?\s*[:\uff1a])+\s*", re.IGNORECASE
 )
 MAX_QUOTED = 2**17  # characters
+# Characters that turn the text around them: within a name they make an address beside it look like another.
+TURNING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,11 @@ class Answer:
     text: str = field(default="", repr=False)
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
+
+
+def mailbox(address: str, name: str) -> Mailbox:
+    """Somebody as a stranger's message names them, fit for a line that a person reads and sends on."""
+    return Mailbox(address=address, name=TURNING.sub("", name))
 
 
 def reply(original: Original, *, own: Collection[str], everyone: bool = False) -> Answer:

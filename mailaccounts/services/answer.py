@@ -8,12 +8,12 @@ from django.db import transaction
 
 from mailaccounts.mail import answering
 from mailaccounts.mail.answering import Original
-from mailaccounts.mail.compose import Mailbox
 from mailaccounts.models import Alias, MailAccount, Role
 from mailaccounts.services import originals
 from mailaccounts.services.drafts import Written, begin
 
 if TYPE_CHECKING:
+    from mailaccounts.mail.compose import Mailbox
     from mailaccounts.models import Message, Outgoing
 
 
@@ -73,7 +73,7 @@ def _written_to(message: Message, account: MailAccount) -> str:
 def _original(message: Message) -> Original:
     by_role: dict[str, list[Mailbox]] = {}
     for each in message.participants.all():
-        by_role.setdefault(each.role, []).append(Mailbox(address=each.address, name=each.name))
+        by_role.setdefault(each.role, []).append(answering.mailbox(each.address, each.name))
 
     def found(role: Role) -> tuple[Mailbox, ...]:
         return tuple(by_role.get(role, ()))

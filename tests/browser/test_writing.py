@@ -91,6 +91,14 @@ def test_a_message_is_kept_as_it_is_typed_and_every_state_of_it_is_shown(
     page.get_by_role("link", name="Drafts").click()
     anna.look("drafts")
 
+    page.goto(f"/mail/drafts/{Outgoing.objects.get().pk}/")
+    cookies = anna.page.context.cookies()
+    anna.page.context.clear_cookies(name="sessionid")
+    page.get_by_label("Subject").press_sequentially("!")
+    expect(page.get_by_role("status").get_by_text("Not saved")).to_be_visible()
+    expect(page.get_by_label("Subject")).to_have_value(f"!{LONG}")
+    anna.page.context.add_cookies(cookies)  # type: ignore[arg-type]  # as they came
+
     outbox_of(account)
     page.goto("/mail/outbox/")
     expect(page.locator("[data-outgoing]")).to_have_count(6)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailaccounts.mail.answering import Original, forward, reply
+from mailaccounts.mail.answering import Original, forward, mailbox, reply
 from mailaccounts.mail.compose import Mailbox
 
 ME, MARIA, PAUL, LIST = (
@@ -99,3 +99,11 @@ def test_what_is_passed_on_names_who_wrote_it_and_is_a_conversation_of_its_own()
         "one",
         "> two",
     ]
+
+
+def test_a_name_turns_nothing_around() -> None:
+    assert mailbox("a@b.test", "Maria \u202e<moc.knab@ssob>\u2066").name == "Maria <moc.knab@ssob>"
+    assert (
+        mailbox("a@b.test", "\u05de\u05e8\u05d9\u05d4 \u0645\u200c\u0627").name
+        == "\u05de\u05e8\u05d9\u05d4 \u0645\u200c\u0627"
+    )
