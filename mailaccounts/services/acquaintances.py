@@ -10,7 +10,7 @@ from mailaccounts.models import Blocked
 from mailaccounts.rules import blocking
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from mailaccounts.models import MailAccount
 
@@ -29,11 +29,22 @@ class Acquaintances:
 def ask(account: MailAccount, addresses: Collection[str]) -> Acquaintances:
     """One question to the host, or a few for addresses in such numbers as only an attack has; and one query for the
     owner's blocklist, if anybody is known."""
-    asked, known = list(addresses), set[str]()
-    for start in range(0, len(asked), ADDRESSES):
-        known |= hooks().known_addresses(account, set(asked[start : start + ADDRESSES]))
+    known = _asked(hooks().known_addresses, account, addresses)
     blocked = among_blocked(account.owner_id, known)
     return Acquaintances(known=frozenset(known - blocked), blocked=frozenset(blocked))
+
+
+def passed_over(account: MailAccount, addresses: Collection[str]) -> set[str]:
+    """Those of ``addresses`` that the host lets nobody know. One question to it, none for no addresses."""
+    return _asked(hooks().passed_over, account, addresses)
+
+
+def _asked(
+    question: Callable[[MailAccount, set[str]], set[str]], account: MailAccount, addresses: Collection[str]
+) -> set[str]:
+    asked = list(addresses)
+    portions = (set(asked[start : start + ADDRESSES]) for start in range(0, len(asked), ADDRESSES))
+    return set().union(*(question(account, portion) for portion in portions))
 
 
 def among_blocked(owner_id: int, addresses: Collection[str]) -> set[str]:

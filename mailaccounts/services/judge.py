@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mailaccounts.hooks import hooks
 from mailaccounts.models import Forgotten
 from mailaccounts.rules.reasons import Reason, reason
 from mailaccounts.rules.threads import matched
@@ -40,7 +39,7 @@ def judge(account: MailAccount, letters: Sequence[Found]) -> Verdict:
     stored = {key: thread for key, thread in keys.items() if not people.get(thread, set()).isdisjoint(told.known)}
     wanted = matched([each.letter for each in letters], known=told.known, stored=stored)
     others = {each.uid: each.headers.addresses for each in letters if each.uid not in wanted}
-    passed_over = hooks().passed_over(account, set().union(*others.values())) if others else set()
+    passed_over = acquaintances.passed_over(account, set().union(*others.values()))
     reasons = {
         uid: reason(addresses, blocked=told.blocked, passed_over=passed_over) for uid, addresses in others.items()
     }
