@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
+    from mailaccounts.models import Message
     from mailaccounts.views.access import Request
 
 A_PAGE = 25
@@ -60,12 +61,18 @@ def thread(request: Request, pk: int) -> HttpResponse:
     _tell_text([each for each in shown if each.can_read], request.user)
     looks.note_all([each for each in shown if each.can_read], viewer=request.user, why="Read the conversation")
     context = {
-        "thread": shown[-1].thread,
+        "subject": _subject(shown),
         "page": page,
         "letters": shown,
         "newest": shown[-1] if page.number == 1 else None,
     }
     return render(request, "mailaccounts/thread.html", context)
+
+
+def _subject(messages: Sequence[Any]) -> str:
+    """What the conversation is about; to somebody else than its owner, as the messages tell that they may know of."""
+    first: Message = messages[0]
+    return first.thread.subject if all(each.own for each in messages) else first.subject
 
 
 def _tell_people(messages: Sequence[Any], user: Any) -> None:

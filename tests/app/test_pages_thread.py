@@ -10,7 +10,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from mailaccounts.models import Attachment, Look, MailAccount, Message, Participant, Role, Thread, Visibility
+from mailaccounts.models import Attachment, Look, MailAccount, Message, Participant, Role, Shown, Thread, Visibility
 from tests.app.builders import make_account, make_message, make_user
 
 if TYPE_CHECKING:
@@ -112,6 +112,19 @@ def test_a_colleague_sees_as_much_as_the_owner_shares_and_is_noted_if_it_is_the_
     MailAccount.objects.update(visibility=Visibility.EVERYTHING)
     assert "between us" in page_of(client, message.thread, colleague)
     assert [(each.viewer, each.message) for each in Look.objects.all()] == [(colleague, message)]
+
+
+def test_a_conversation_is_not_called_after_a_message_that_its_owner_hides(
+    client: Client, account: MailAccount
+) -> None:
+    first = make_letter(account, subject="What we pay them")
+    Thread.objects.update(subject=first.subject)
+    make_letter(account, subject="Re: offer", thread=first.thread)
+    MailAccount.objects.update(visibility=Visibility.SUBJECT)
+    Message.objects.filter(pk=first.pk).update(shown=Shown.HIDDEN)
+    assert "What we pay them" in page_of(client, first.thread)
+    page = page_of(client, first.thread, make_user())
+    assert "Re: offer" in page and "What we pay them" not in page
 
 
 def test_the_same_message_in_another_mailbox_is_a_link(client: Client, account: MailAccount) -> None:

@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from crm.hooks import CrmHooks
 from crm.models import Contact
-from mailaccounts.models import Attachment, Message, Outgoing, OutgoingState, Shown, Visibility, Why
+from mailaccounts.models import Message, Outgoing, OutgoingState, Shown, Visibility, Why
 from mailaccounts.selectors import Access
-from mailaccounts.services import forgetting
+from mailaccounts.services import attached, forgetting, pictures
 from tests.app.builders import make_account, make_credential, make_outgoing, make_user
 from tests.app.test_pages_access import addresses
 from tests.crm.builders import make_company, make_contact, store_message
@@ -99,7 +99,7 @@ DOORS = {
     "mailaccounts:outgoing": Door(opens=Access.OWN, key=outgoing, posts={"do": "discard"}),
     "mailaccounts:erasing": Door(opens=Access.OWN, key=erasing),
 }
-BY_SIGNATURE = {"mailaccounts:picture"}  # tests/app/test_pictures.py
+PICTURE = "mailaccounts:picture"  # more in tests/app/test_pictures.py
 WITHOUT_MAIL = {
     *("home", "contact_add", "contact_edit", "contact_remove", "contact_looking"),
     "left_behind",
@@ -112,9 +112,18 @@ def message() -> Message:
     """A letter of a contact's in the mailbox of somebody who can answer it."""
     account = make_credential().account
     make_contact("maria@c.test", company=make_company("c.test"))
-    stored = store_message(account, sender="maria@c.test", to=account.address, subject=SUBJECT, body_text=BODY)
-    Attachment.objects.create(message=stored, position=0, name=FILE, content_type="application/pdf", size=9)
+    html = f'<p>{BODY} <img data-src="cid:picture"></p>'
+    stored = store_message(
+        account, sender="maria@c.test", to=account.address, subject=SUBJECT, body_text=BODY, body_html=html
+    )
+    stored.attachments.create(position=0, name=FILE, content_type="image/png", size=9, content_id="picture")
     return stored
+
+
+@pytest.fixture(autouse=True)
+def _mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is attached is a picture, and there without a mail server."""
+    monkeypatch.setattr(attached, "read", lambda found: iter([b"\x89PNG\r\n\x1a\n" + BODY.encode()]))
 
 
 @pytest.fixture
@@ -129,7 +138,7 @@ def colleague(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_every_address_that_may_show_mail_is_walked() -> None:
     elsewhere = ("/settings/", "/oauth/")  # tests/app/test_pages_access.py
     found = {name for name, address in addresses() if not address.startswith(elsewhere)}
-    assert found == DOORS.keys() | WITHOUT_MAIL | BY_SIGNATURE, "enter it above: who may open it?"
+    assert found == DOORS.keys() | WITHOUT_MAIL | {PICTURE}, "enter it above: who may open it?"
 
 
 @pytest.mark.parametrize("name", DOORS)
@@ -157,6 +166,22 @@ def test_a_door_opens_to_whom_the_owner_lets_see_as_much_and_to_nobody_else(
                 assert may_see is not None or SUBJECT not in page, told
                 assert may_see == Access.READ or not {BODY, FILE} & set(re.findall(f"{BODY}|{FILE}", page)), told
             Message.objects.update(shown=shown)
+
+
+@pytest.mark.parametrize(("visibility", "shown", "access"), SHOWS)
+def test_a_picture_is_shown_to_whoever_may_read_its_message_still_and_at_no_address_of_ones_own_making(
+    client: Client, message: Message, colleague: Any, visibility: str, shown: str, access: Access | None
+) -> None:
+    message.account.visibility, message.shown = visibility, shown
+    message.account.save()
+    message.save()
+    for user, may_see in ((colleague, access), (make_user("stranger"), None), (message.account.owner, Access.OWN)):
+        name = pictures.sign(message, user=user, number=0)
+        response = client.get(reverse(PICTURE, args=[name]))
+        may_read = may_see is not None and may_see >= Access.READ
+        assert response.status_code == (200 if may_read else 404)
+        assert response.headers.get("Content-Type") == "image/png" or not may_read
+        assert client.get(reverse(PICTURE, args=[name[:-1]])).status_code == 404
 
 
 @pytest.mark.parametrize("name", DOORS)
