@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from crm.hooks import CrmHooks
 from crm.models import Contact
-from mailaccounts.models import Message, Outgoing, OutgoingState, Shown, Visibility, Why
+from mailaccounts.models import ActionState, MailAction, Message, Outgoing, OutgoingState, Shown, Visibility, Why
 from mailaccounts.selectors import Access
 from mailaccounts.services import attached, forgetting, pictures
 from tests.app.builders import make_account, make_credential, make_outgoing, make_user
@@ -100,6 +100,7 @@ DOORS = {
     "mailaccounts:erasing": Door(opens=Access.OWN, key=erasing),
 }
 PICTURE = "mailaccounts:picture"  # more in tests/app/test_pictures.py
+INBOX = {"inbox_act", "inbox_undo", "inbox_dismiss"}  # name what they are about in what is POSTed
 WITHOUT_MAIL = {
     *("home", "contact_add", "contact_edit", "contact_remove", "contact_looking"),
     "left_behind",
@@ -138,7 +139,7 @@ def colleague(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_every_address_that_may_show_mail_is_walked() -> None:
     elsewhere = ("/settings/", "/oauth/")  # tests/app/test_pages_access.py
     found = {name for name, address in addresses() if not address.startswith(elsewhere)}
-    assert found == DOORS.keys() | WITHOUT_MAIL | {PICTURE}, "enter it above: who may open it?"
+    assert found == DOORS.keys() | WITHOUT_MAIL | INBOX | {PICTURE}, "enter it above: who may open it?"
 
 
 @pytest.mark.parametrize("name", DOORS)
@@ -182,6 +183,35 @@ def test_a_picture_is_shown_to_whoever_may_read_its_message_still_and_at_no_addr
         assert response.status_code == (200 if may_read else 404)
         assert response.headers.get("Content-Type") == "image/png" or not may_read
         assert client.get(reverse(PICTURE, args=[name[:-1]])).status_code == 404
+
+
+@pytest.mark.parametrize(("visibility", "shown", "access"), SHOWS)
+def test_what_is_done_in_an_inbox_is_done_and_taken_back_by_its_owner_only(
+    client: Client, message: Message, colleague: Any, visibility: str, shown: str, access: Access | None
+) -> None:
+    message.account.visibility, message.shown = visibility, shown
+    message.account.save()
+    message.save()
+    place = message.uids.get()
+    others = (colleague, make_user("stranger"))
+    for user in (*others, message.account.owner):
+        client.force_login(user)
+        client.post(reverse("inbox_act"), {"thread": message.thread_id, "act": "read"})
+        place.refresh_from_db()
+        assert place.seen == (user == message.account.owner)
+    action = MailAction.objects.get()
+    MailAction.objects.update(state=ActionState.REFUSED)
+    for user in (*others, message.account.owner):
+        client.force_login(user)
+        client.post(reverse("inbox_dismiss"), {"action": action.pk})
+        action.refresh_from_db()
+        assert action.dismissed == (user == message.account.owner)
+    MailAction.objects.update(state=ActionState.DONE)
+    for user in (*others, message.account.owner):
+        client.force_login(user)
+        client.post(reverse("inbox_undo", args=[action.request]))
+        action.refresh_from_db()
+        assert action.undone == (user == message.account.owner)
 
 
 @pytest.mark.parametrize("name", DOORS)
