@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 BATCH = 200  # messages that the host is told of at once
+AT_ONCE = 20  # changes that a tick queues, the oldest first
 KEPT = timedelta(days=7)  # of a change that everybody has followed
 
 FREE = Q(told_at=None) & (Q(worked_until=None) | Q(worked_until__lt=Now()))
@@ -115,7 +116,7 @@ def _next_batch(change: DirectoryChange) -> list[int]:
 def enqueue_due() -> int:
     """Queues what the host is still to be told and nobody is at, and forgets what everybody has followed; how many
     changes are queued."""
-    due = list(DirectoryChange.objects.filter(FREE).values_list("pk", flat=True))
+    due = list(DirectoryChange.objects.filter(FREE).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
     for change_id in due:
         enqueue(Job.RETELL, change_id)
     behind = Exists(MailAccount.objects.filter(looked_for__lt=OuterRef("pk")).exclude(status_code=ERASING))

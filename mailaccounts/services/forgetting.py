@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+AT_ONCE = 20  # that a tick queues, the oldest first
 FREE = Q(done_at=None) & (Q(worked_until=None) | Q(worked_until__lt=Now()))
 
 
@@ -57,7 +58,7 @@ def go_on(erasing_id: int, *, seconds: float | None = None) -> bool:
 
 def enqueue_due() -> int:
     """Queues what is to be erased and nobody is at; how many erasings that are."""
-    due = list(Erasing.objects.filter(FREE).values_list("pk", flat=True))
+    due = list(Erasing.objects.filter(FREE).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
     for erasing_id in due:
         enqueue(Job.FORGET, erasing_id)
     return len(due)
