@@ -17,6 +17,7 @@ from mailaccounts.views import (
     invitation,
     keeping,
     ledger,
+    marking,
     migrate,
     oauth,
     outbox,
@@ -77,6 +78,7 @@ pages: list[URLPattern | URLResolver] = [
 mail: list[URLPattern | URLResolver] = [
     path("message/<int:pk>/show/", privacy.show_message, name="show_message"),
     path("<int:pk>/", thread.thread, name="thread"),
+    path("<int:pk>/mark/", marking.mark, name="mark"),
     path("message/<int:pk>/body/", body.body, name="body"),
     path("attachment/<int:pk>/", attached.attachment, name="attachment"),
     path("image/<str:signed>/", attached.picture, name="picture"),

@@ -126,7 +126,7 @@ class Story:
         step.result = f"{examined} examined, {stored} stored, {bodies} bodies fetched"
 
     def compare(self, step: Step) -> None:
-        stored = Counter(self._ids("/inbox/"))
+        stored = Counter(self._stored())
         found = Comparison.of(stored, expected=self.truth.expected)
         self.figures.update(stored=found.stored, lost=found.lost, doubled=found.doubled)
         if not found.agrees:
@@ -286,13 +286,27 @@ class Story:
         self.running.supervisor.wait_for(up_to_date, what="The sync", seconds=SECONDS)
         return self.browser.get(self.account)
 
-    def _ids(self, path: str) -> list[str]:
+    def _stored(self) -> list[str]:
+        """The Message-IDs in the inbox, of everything: each conversation is opened that has more than one message."""
+        ids: list[str] = []
+        path = "/inbox/?folder=all"
+        while path:
+            page = self.browser.get(path)
+            for row in page.having("data-length"):
+                if row.attributes["data-length"] == "1":
+                    ids.append(row.attributes["data-message-id"])
+                else:
+                    ids += self._ids(f"/mail/{row.attributes['data-thread']}/?as-it-is", further="Earlier messages")
+            path = page.link("Older") if any(each.text == "Older" for each in page.elements) else ""
+        return ids
+
+    def _ids(self, path: str, *, further: str = "Next") -> list[str]:
         """The Message-IDs on a page and those that follow it."""
         ids: list[str] = []
         while path:
             page = self.browser.get(path)
             ids += [element.attributes["data-message-id"] for element in page.having("data-message-id")]
-            path = page.link("Next") if any(each.text == "Next" for each in page.elements) else ""
+            path = page.link(further) if any(each.text == further for each in page.elements) else ""
         return ids
 
     def _contact_page(self, name: str) -> str:

@@ -65,6 +65,8 @@ def thread(request: Request, pk: int) -> HttpResponse:
         "page": page,
         "letters": shown,
         "newest": shown[-1] if page.number == 1 else None,
+        "own": shown[-1].own,
+        "opened": "as-it-is" not in request.GET,
     }
     return render(request, "mailaccounts/thread.html", context)
 

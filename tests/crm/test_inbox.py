@@ -220,6 +220,20 @@ def test_what_was_refused_is_said_until_it_is_dismissed(client: Client, account:
     assert "Ask somebody" not in dismissed.content.decode()
 
 
+def test_a_conversation_is_marked_on_its_own_page(client: Client, account: MailAccount) -> None:
+    thread = put(account, "First")
+    address = f"/mail/{thread.pk}/mark/"
+    text = client.post(address, {"act": "read"}, headers={"HX-Request": "true"}).content.decode()
+    assert "Mark as unread" in text and "<html" not in text
+    assert not is_unread(thread)
+    text = client.post(address, {"act": "unread"}, follow=True).content.decode()
+    assert "Mark as read" in text and 'hx-trigger="load"' not in text, "it isn't read again because it is shown"
+    assert is_unread(thread)
+    assert 'hx-trigger="load"' in client.get(f"/mail/{thread.pk}/").content.decode()
+    assert client.post(address, {"act": "move"}).status_code == 404
+    assert client.get(address).status_code == 405
+
+
 def test_nobody_acts_on_anothers_mail(client: Client, account: MailAccount) -> None:
     thread = put(account, "First")
     request = actions.mark(account.owner, [thread.pk], Act.FLAG)

@@ -89,6 +89,7 @@ DOORS = {
     "mailaccounts:drafts": Door(opens=None, key=nothing),
     "mailaccounts:outbox": Door(opens=None, key=nothing),
     "mailaccounts:thread": Door(opens=Access.SUBJECT, key=lambda message: message.thread_id),
+    "mailaccounts:mark": Door(opens=Access.OWN, key=lambda message: message.thread_id, posts={"act": "flag"}),
     "mailaccounts:body": Door(opens=Access.READ, page=False),
     "mailaccounts:attachment": Door(opens=Access.READ, key=attachment, page=False),
     "mailaccounts:reply": Door(opens=Access.READ, posts={}),
