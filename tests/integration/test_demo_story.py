@@ -48,8 +48,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         world.clear()
         with Supervisor(world.logs) as supervisor:
             story = Story(start(supervisor, world, port=free_port(), imap="pymap", say=lambda text: None))
-            for name in ("Sign in to the CRM", "Connect the mailbox by password", "First sync by the worker"):
-                story.chapters[name](Step(name))
+            story.sign_in(Step("Sign in to the CRM"))
+            story.connect(Step("Connect the mailbox by password"))
+            story.preview(Step("Ask what would be stored"))
+            story.see_the_first_sync(Step("First sync by the worker"))
             story.switch(Step("Switch to OAuth"))
             story.sync_without_news(Step("Sync again"))
             yield story
