@@ -50,7 +50,7 @@ TEXT = _part(b"text/plain")
 BASE64 = b"Content-Transfer-Encoding: base64"
 QUOTED = b"Content-Transfer-Encoding: quoted-printable"
 HTML = b"Content-Type: text/html; charset=utf-8"
-MANY = 5_000
+MANY = 10_000
 
 
 def _nested(depth: int) -> bytes:
@@ -87,6 +87,9 @@ HEADERS = (
     _mail("references for ever", b"References: " + b"<r@x> " * MANY),
     _mail("references to people", b"In-Reply-To: Your message of Monday from Jo <jo@x.test>"),
     _mail("message ids of all kinds", b"References: <> <<a>> <b c> no-brackets@x <" + b"d" * 600 + b"@x>"),
+    _mail("references in a circle", b"References: <references-in-a-circle@poison.test> <circle-2@poison.test>"),
+    _mail("circle 2", b"In-Reply-To: <references-in-a-circle@poison.test>"),
+    _mail("names that turn around", "Subject: \u202egnp.exe\u2066\u2069 =?utf-8?q?=E2=80=AEtfel?=".encode()),
     _mail("fields without names", b": nameless", b"no colon here", b" : blank", b"\xff\xff: bytes"),
     _mail("fields by the thousand", *(b"X-%d: y" % number for number in range(MANY))),
     _mail("name with blanks", b"Subject : spaced", b"Content-Type : text/plain"),
@@ -116,7 +119,7 @@ PARTS = (
     ),
     Poison(
         name="nested",
-        raw=_lines(f"From: Maria <{CONTACT}>".encode(), b"Message-ID: <nested@poison.test>", b"") + _nested(200),
+        raw=_lines(f"From: Maria <{CONTACT}>".encode(), b"Message-ID: <nested@poison.test>", b"") + _nested(1_000),
         says="",
         message_id="nested@poison.test",
     ),
@@ -124,6 +127,9 @@ PARTS = (
     _multi(
         "a message in itself", _part(b"message/rfc822", b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b"), TEXT
     ),
+    _multi("a meeting that never ends", _part(b"text/calendar", b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n" * MANY), TEXT),
+    _multi("a meeting of nothing", _part(b"text/calendar; method=REQUEST", b"DTSTART:99999999T999999Z"), TEXT),
+    _multi("a bomb to unpack", _part(b'application/zip; name="42.zip"', b"UEsDBA" * MANY, BASE64), TEXT),
     _multi("a message in pieces", _part(b'message/partial; id="x"; number=1; total=9'), TEXT),
     _multi("elsewhere", _part(b'message/external-body; access-type=local-file; name="/etc/passwd"'), TEXT),
     _multi("a report", _part(b"message/delivery-status", b"Status: 5.1.1\r\n\r\nFinal-Recipient: x"), TEXT),
@@ -132,6 +138,7 @@ PARTS = (
 NAMES = (
     _multi("name with a path", _part(b'application/pdf; name="../../../etc/passwd"'), TEXT),
     _multi("name with a nul", _part(b"application/pdf; name=a\\0b.pdf"), TEXT),
+    _multi("name that turns around", _part('application/pdf; name="\u202efdp.exe"'.encode()), TEXT),
     _multi("name without end", _part(b'application/pdf; name="' + b"n" * 10_000), TEXT),
     _multi("name in pieces without end", _part(b"x/y; " + b"; ".join(b"name*%d=a" % n for n in range(MANY))), TEXT),
     _multi("name of piece minus one", _part(b"x/y; name*-1=a; name*99999999999999999999=b; name*x=c"), TEXT),

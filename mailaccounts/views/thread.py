@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 A_PAGE = 25
 TEXT_SHOWN = 100_000  # characters of one message
+SNIPPET = 160
 A_LINE = 90  # characters
 HEIGHTS = ((12, "short"), (40, "medium"))  # lines up to which a frame is that high
 
@@ -113,6 +114,7 @@ def _tell_text(messages: Sequence[Any], user: Any) -> None:
     for message in messages:
         text, length, html, message.has_remote, calendar = said.get(message.pk, ("", 0, 0, False, ""))
         message.has_html = bool(html)
+        message.snippet = " ".join(text[:SNIPPET].split())
         message.passages = passages(text)
         message.cut = message.truncated or length > TEXT_SHOWN
         message.height = _height(text)

@@ -67,7 +67,7 @@ def test_quoted_text_is_folded_and_what_is_new_is_not(client: Client, account: M
     message = make_letter(account, f"Agreed.\n\nOn Monday you wrote:\n{quoted}\n\nRegards")
     page = page_of(client, message.thread)
     before, _, folded = page.partition('<details class="letter-quote">')
-    assert "Agreed." in before and "line 3" not in before
+    assert "Agreed." in before and "&gt; line 3\n" not in before
     assert "line 3" in folded.partition("</details>")[0] and "Regards" not in folded.partition("</details>")[0]
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.urls import reverse
 
-from mailaccounts.models import Message, Quarantined
+from mailaccounts.models import Message, Quarantined, Thread
 from mailaccounts.services.sync import sync_account
 from tests.letters import CONTACT, letter
 from tests.poison import POISON, cpython_mail
 
 if TYPE_CHECKING:
+    from django.test import Client
     from pytest_django.fixtures import SettingsWrapper
 
     from crm.models import Contact
@@ -27,6 +29,7 @@ def test_good_mail_is_stored_and_bad_mail_readably_or_in_quarantine(
     mailbox: SandboxMailbox,
     contact: Contact,
     settings: SettingsWrapper,
+    client: Client,
     body_batch: int,
 ) -> None:
     settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "BODY_BATCH_BYTES": body_batch}
@@ -54,6 +57,14 @@ def test_good_mail_is_stored_and_bad_mail_readably_or_in_quarantine(
     ]
     assert not lost
     assert len([each for each in texts if each.endswith("@cpython.test")]) == len(library)
+
+    client.force_login(account.owner)
+    for thread in Thread.objects.filter(messages__isnull=False).distinct():
+        page = client.get(reverse("mailaccounts:thread", args=[thread.pk]))
+        assert page.status_code == 200, thread.subject
+        assert not {"\u202e", "\0", "\u2066"} & set(page.content.decode()), thread.subject
+    for message in Message.objects.exclude(body_html=""):
+        assert client.get(reverse("mailaccounts:body", args=[message.pk])).status_code == 200, message.message_id
 
     again = sync_account(account.pk)  # nothing of it is asked for a second time
     assert (again.error, again.stored, again.bodies_fetched) == (None, 0, 0)
