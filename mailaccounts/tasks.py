@@ -11,6 +11,7 @@ from mailaccounts.services import (
     campaign_work,
     canary,
     directory,
+    figures,
     forgetting,
     invitations,
     originals,
@@ -57,13 +58,16 @@ def tick() -> None:
         forgetting.enqueue_due,
         directory.enqueue_due,
         sweep,
+        figures.remember_hour,
     ):
         safely(work)
 
 
 def day() -> None:
     """Says whose secret ends soon, asks where the mail of mailboxes with a password goes by now, and has some of all
-    mailboxes compared with what is stored of them; mail that was kept long enough is erased."""
+    mailboxes compared with what is stored of them; mail that was kept long enough is erased. Notes how many accounts
+    there are, of which kind and in which state."""
+    safely(figures.remember_day)
     safely(secret_expiry.warn)
     safely(look_up_exchangers)
     safely(sample.enqueue_sample)

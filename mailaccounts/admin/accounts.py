@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince, timeuntil
 
-from mailaccounts.admin import account_probe
+from mailaccounts.admin import account_probe, dashboard
 from mailaccounts.admin.account_filters import Course, Helps, Provider, SignsInWith
 from mailaccounts.admin.readonly import MOST, ReadOnlyAdmin, ReadOnlyInline
 from mailaccounts.backends.registry import backends
@@ -97,7 +97,12 @@ class MailAccountAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[Any]:
         probe = self.admin_site.admin_view(lambda request, pk: account_probe.page(self, request, pk))
-        return [path("<int:pk>/probe/", probe, name="mailaccounts_mailaccount_probe"), *super().get_urls()]
+        figures = self.admin_site.admin_view(lambda request: dashboard.page(self, request))
+        return [
+            path("dashboard/", figures, name="mailaccounts_mailaccount_dashboard"),
+            path("<int:pk>/probe/", probe, name="mailaccounts_mailaccount_probe"),
+            *super().get_urls(),
+        ]
 
     # --- actions -------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from mailaccounts.models.client import ClientProof, OAuthClient
 from mailaccounts.models.credential import Credential, CredentialState
 from mailaccounts.models.directory import DirectoryChange
 from mailaccounts.models.erasing import Erasing, Why
+from mailaccounts.models.figures import DailyFigures, HourlyFigures
 from mailaccounts.models.folder import Folder, FolderRole
 from mailaccounts.models.forgotten import Forgotten
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
@@ -60,6 +61,7 @@ __all__ = [
     "ConsentAttempt",
     "Credential",
     "CredentialState",
+    "DailyFigures",
     "DirectoryChange",
     "Enclosed",
     "Ending",
@@ -71,6 +73,7 @@ __all__ = [
     "Forgotten",
     "Grant",
     "GrantStatus",
+    "HourlyFigures",
     "Look",
     "MailAccount",
     "MailAction",

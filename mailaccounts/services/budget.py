@@ -18,7 +18,7 @@ from mailaccounts.errors import AllowanceSpent, Throttled
 from mailaccounts.services import shared, slots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mailaccounts.mail.types import Traffic
     from mailaccounts.presets import ProviderLimits
@@ -127,6 +127,14 @@ class _Counter:
 
     def add(self, amount: int) -> None:
         shared.count(self.key, amount, seconds=2 * self.seconds)
+
+
+def connections_in_use(hosts: Iterable[str]) -> dict[str, int]:
+    """How many connections all workers have together, at those of these servers that limit them for all mailboxes."""
+    limits = {host: limit for host in hosts if (limit := _limits(host).connections_in_all)}
+    keys = {host: slots.keys(f"{_key(host)}:connection", among=limit) for host, limit in limits.items()}
+    taken = shared.get_many([key for each in keys.values() for key in each])
+    return {host: sum(key in taken for key in each) for host, each in keys.items()}
 
 
 def rest(host: str, mailbox: str, seconds: float | None) -> None:

@@ -33,7 +33,16 @@ def take(key: str, *, among: int, seconds: float) -> Slot | None:
     """One of ``among`` slots for ``seconds``, or None when all are taken."""
     mark, first = secrets.token_hex(8), secrets.randbelow(among)
     for number in range(among):  # not all from the first: with many workers they would meet there
-        slot = f"{key}:{(first + number) % among}"
+        slot = _name(key, (first + number) % among)
         if shared.add(slot, mark, seconds):
             return Slot(slot, mark)
     return None
+
+
+def keys(key: str, *, among: int) -> list[str]:
+    """The keys of all slots; those that are in the cache are taken."""
+    return [_name(key, number) for number in range(among)]
+
+
+def _name(key: str, number: int) -> str:
+    return f"{key}:{number}"
