@@ -33,6 +33,7 @@ SEALED = (
     "grant__client__next_secret",
 )
 NOTHING = "-"
+STATES = dict(dashboard.STATES)
 MOST_MOVED = 200  # accounts whose numbers fit into an address; a campaign chooses more by itself
 
 
@@ -54,14 +55,13 @@ class FolderInline(ReadOnlyInline):
 @admin.register(MailAccount)
 class MailAccountAdmin(ReadOnlyAdmin):
     list_display = (
-        *("address", "owner", "state", "sign_in", "provider", "last_message", "last_sync", "next_sync", "trouble"),
+        *("address", "state", "trouble", "last_sync", "next_sync", "last_message", "sign_in", "provider", "owner"),
         "connected",
     )
     list_filter = ("status", Course, Helps, SignsInWith, Provider, ("created_at", admin.DateFieldListFilter))
     list_select_related = ("owner",)
     list_per_page = 50
     search_fields = ("address", "owner__username", "imap_host")
-    search_help_text = "Address, owner or mail server"
     actions = ("sync_now", "pause", "resume", "probe", "ask_owner", "migrate")
     inlines = (CredentialInline, FolderInline)
     fieldsets = (
@@ -154,7 +154,7 @@ class MailAccountAdmin(ReadOnlyAdmin):
             looks, words = "state-warn", "Paused"
         else:
             looks = "state-bad" if account.status in NEEDS_SOMEBODY else ""
-            words = account.get_status_display()
+            words = STATES.get(account.status, account.status)
         return format_html('<span class="{}">{}</span>', looks, words)
 
     @admin.display(description="Signs in with")

@@ -16,5 +16,4 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_display_links = ("at",)
     ordering = ("-at", "-pk")
     search_fields = ("address", "actor__username")
-    search_help_text = "Address, or who did it"
     fields = ("at", "action", "actor", "owner", "account", "address", "facts")

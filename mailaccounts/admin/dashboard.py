@@ -33,13 +33,13 @@ TEMPLATE = "admin/mailaccounts/mailaccount/dashboard.html"
 DAYS, HOURS = 90, 48
 NOTHING = "none"  # the name of the kind of sign-in that an account without one has
 STATES = [
-    (AccountStatus.OK.value, AccountStatus.OK.label),
-    (AccountStatus.NEW.value, AccountStatus.NEW.label),
-    (AccountStatus.WAITING.value, AccountStatus.WAITING.label),
+    (AccountStatus.OK.value, "Up to date"),
+    (AccountStatus.NEW.value, "Not synced yet"),
+    (AccountStatus.WAITING.value, "Waiting for the server"),
     (AccountStatus.NEEDS_OWNER.value, "Needs its owner"),
-    (AccountStatus.NEEDS_ADMIN.value, AccountStatus.NEEDS_ADMIN.label),
+    (AccountStatus.NEEDS_ADMIN.value, "Needs an administrator"),
     (PAUSE, "Paused"),
-    (AccountStatus.DISCONNECTED.value, AccountStatus.DISCONNECTED.label),
+    (AccountStatus.DISCONNECTED.value, "Disconnected"),
 ]
 
 
@@ -86,7 +86,7 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
         "queue": situation.queue(),
         "troubles": _troubles(groups),
         "servers": provider_state.servers(groups),
-        "deadlines": [(end, _label(end.backend)) for end in provider_state.deadlines(groups)],
+        "deadlines": [(end, _ending(end)) for end in provider_state.deadlines(groups)],
         "secrets": situation.secrets(),
         "idle": situation.idle_grants(),
         "idle_ends": situation.IDLE_ENDS.days,
@@ -113,7 +113,7 @@ def _states(days: Mapping[date, Numbers]) -> Chart:
             states.update(each)
         columns.append((_day(day), states))
     seen = {state for _, states in columns for state in states}
-    return bars(columns, [(state, str(label)) for state, label in STATES if state in seen])
+    return bars(columns, [(state, label) for state, label in STATES if state in seen])
 
 
 def _hours() -> Chart:
@@ -139,6 +139,11 @@ def _troubles(groups: Iterable[Group]) -> list[Trouble]:
         for remedy, each in found.items()
     ]
     return sorted(troubles, key=lambda each: -each.accounts)
+
+
+def _ending(end: provider_state.Deadline) -> str:
+    purposes = " and ".join(protocol.upper() for protocol in end.protocols)
+    return f"{_label(end.backend)} at {end.provider}, for {purposes}"
 
 
 def _late(account: Any) -> Late:

@@ -79,6 +79,7 @@ class ReadOnlyAdmin(_NoChanges, _ModelAdmin):
 class ReadOnlyInline(_NoChanges, _TabularInline):
     """Whoever may see a row may see what belongs to it."""
 
+    template = "admin/mailaccounts/inline.html"
     extra = 0
     can_delete = False
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 HOSTS = ("outlook.office365.com", "imap.gmail.com", "imap.example.test")
-STATES = (("ok", ""), ("ok", ""), ("ok", ""), ("waiting", "timed_out"), ("needs_owner", "password_rejected"))
+STATES = (("ok", ""), ("ok", ""), ("ok", ""), ("waiting", "timeout"), ("needs_owner", "password_rejected"))
 
 
 def make_accounts(number: int, **columns: Any) -> list[MailAccount]:

@@ -40,7 +40,7 @@ def crowd(accounts: int, entries: int) -> None:
     make_quarantined(first)
     spread = "now() - n * interval '1 second'"
     state = "(array['ok', 'ok', 'waiting', 'needs_owner'])[1 + mod(n, 4)]"
-    code = "(array['', '', 'timed_out', 'password_rejected'])[1 + mod(n, 4)]"
+    code = "(array['', '', 'timeout', 'password_rejected'])[1 + mod(n, 4)]"
     host = "(array['outlook.office365.com', 'imap.gmail.com', 'imap.example.test'])[1 + mod(n, 3)]"
     multiply(
         first,
