@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from mailaccounts.mail.abilities import Abilities
+
 MOST_UIDS = 2**20  # that one search may find
 NUMBER_OCTETS = 32
 ROLES = (b"FROM", b"TO", b"CC", b"BCC")
@@ -26,6 +28,7 @@ RANGES = re.compile(
     rb"ESEARCH\b(?: \(TAG \"(?P<tag>[^\"]*)\"\))?(?P<uid> UID\b)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
 ALL = re.compile(rb" ALL ([^ \r\n]+)", re.IGNORECASE)
+ATOM = re.compile(r"[A-Za-z0-9_-]{1,255}")
 CUT_SHORT = re.compile(rb"\[MESSAGELIMIT \d{1,10} (\d{1,10})\]", re.IGNORECASE)
 
 
@@ -105,6 +108,13 @@ def of_conversation(key: str) -> list[bytes]:
     """Criteria for a message with this Message-ID, given without angle brackets, and those that refer to it; none for
     one that can't be asked for."""
     return [b"HEADER %s %s" % (name, _text(key)) for name in TIES] if _can_be_asked(key) else []
+
+
+def of_provider_thread(name: str, can: Abilities) -> list[bytes]:
+    """The criterion for messages of the conversation that the provider calls so: Gmail, or who has RFC 8474; none
+    elsewhere."""
+    word = b"X-GM-THRID" if can.gmail else b"THREADID" if can.object_id else b""
+    return [b"%s %s" % (word, name.encode("ascii"))] if word and ATOM.fullmatch(name) else []
 
 
 def _can_be_asked(text: str) -> bool:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 
+PROVIDER = "provider thread "
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """What the rules need of a message: its UID, every key that ties it to others, who takes part."""
@@ -42,7 +45,12 @@ class Group:
 def provider_key(thread: str) -> tuple[str, ...]:
     """The key that a provider's name for a conversation is, if it has one. No mail can claim it: Message-IDs have no
     white space (mail.headers)."""
-    return (f"provider thread {thread}",) if thread else ()
+    return (f"{PROVIDER}{thread}",) if thread else ()
+
+
+def provider_thread(key: str) -> str:
+    """The provider's name that ``key`` is made of, "" for a key that isn't."""
+    return key.removeprefix(PROVIDER) if key.startswith(PROVIDER) else ""
 
 
 def matched(letters: Sequence[Letter], *, known: Collection[str], stored: Mapping[str, int]) -> set[int]:

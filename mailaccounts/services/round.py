@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from mailaccounts.errors import FolderMissing, PermissionMissing
-from mailaccounts.mail.imap_search import of_conversation, with_person
+from mailaccounts.mail.imap_search import of_conversation, of_provider_thread, with_person
 from mailaccounts.mail.types import FolderRole
 from mailaccounts.mail.uids import expanded
 from mailaccounts.rules.sync_plan import history, is_quiet
+from mailaccounts.rules.threads import provider_thread
 from mailaccounts.services import directory, folders, lease, quarantine, renames
 from mailaccounts.services.visit import LOOK_BACK, Visit
 
@@ -148,10 +149,15 @@ class Round:
         if len(keys) > MOST_KEYS:
             self._go_through_again()
             self.again = True
-        elif criteria := [each for key in sorted(keys) for each in of_conversation(key)]:
+        elif criteria := [each for key in sorted(keys) for each in self._ties(key)]:
             for info in self.infos:
                 if self.rows[info.name].uidvalidity is not None:
                     self.again = not self._visit(info, partial(Visit.look_for, criteria=criteria)) or self.again
+
+    def _ties(self, key: str) -> list[bytes]:
+        if name := provider_thread(key):
+            return of_provider_thread(name, self.work.session.abilities)
+        return of_conversation(key)
 
     def _go_through_again(self) -> None:
         folders.go_through_again(self.work.account.pk, list(self.rows), held=self.work.held)

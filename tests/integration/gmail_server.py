@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from imapclient.imap_utf7 import decode, encode
 
-from tests.integration.gmail_mailbox import OWN, GmailMailbox
+from tests.integration.gmail_mailbox import OWN, GmailMailbox, Kept
 from tests.integration.hostile import HostileServer
 
 if TYPE_CHECKING:
@@ -166,13 +166,16 @@ class Conversation:
         )
 
     def _search(self, tag: str, rest: str) -> None:
-        wanted = re.fullmatch(r'RETURN \(ALL\) (?:UID ([\d:*,]+)|HEADER MESSAGE-ID "(.*)")', rest)
+        wanted = re.fullmatch(r'RETURN \(ALL\) (?:UID ([\d:*,]+)(?: (OR .*))?|HEADER MESSAGE-ID "(.*)")', rest)
         assert wanted is not None, "the tests have no use for other criteria"
         found = self._uids(wanted[1] or "1:*")
+        view = self._mailbox.views[self._folder]
+        messages = {uid: self._mailbox.messages[key] for key, uid in view.uids.items()}
         if wanted[2]:
-            named = f"Message-ID: {wanted[2]}\r\n".encode()
-            view = self._mailbox.views[self._folder]
-            found = sorted(uid for key, uid in view.uids.items() if named in self._mailbox.messages[key].raw)
+            found = [uid for uid in found if _holds(messages[uid], wanted[2])]
+        if wanted[3]:
+            named = f"Message-ID: {wanted[3]}\r\n".encode()
+            found = sorted(uid for uid, kept in messages.items() if named in kept.raw)
         numbers = f" ALL {','.join(map(str, found))}" if found else ""
         self._say(f'* ESEARCH (TAG "{tag}") UID{numbers}', f"{tag} OK SEARCH completed (Success)")
 
@@ -214,6 +217,18 @@ class Conversation:
             low, high = sorted((int(first), int(last or first)))
             found.update(uid for uid in there if low <= uid <= high)
         return sorted(found)
+
+
+def _holds(kept: Kept, any_of: str) -> bool:
+    """Whether one of several criteria is true of a message."""
+    headers = BytesHeaderParser().parsebytes(kept.raw)
+    for together, thread in re.findall(r"\(([^)]*)\)|X-GM-THRID (\d+)", any_of):
+        if thread == str(kept.thread):
+            return True
+        asked = re.findall(r'(FROM|TO|CC|BCC) "([^"]*)"', together)
+        if asked and all(text in headers.get(name, "").lower() for name, text in asked):
+            return True
+    return any(text in headers.get(name, "") for name, text in re.findall(r'HEADER (\S+) "([^"]*)"', any_of))
 
 
 def _body(raw: bytes, items: str) -> bytes:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
     from mailaccounts.models import MailAccount
+    from tests.integration.gmail_mailbox import GmailMailbox
     from tests.sandbox_fixtures import SandboxMailbox
 
 ME = "me@sandbox.test"
@@ -167,3 +168,14 @@ def test_a_server_that_does_not_understand_the_search_has_all_headers_read_again
     save_contact(name="Maria", addresses=[CONTACT])
     assert sync_account(read.pk).finished
     assert stored_ids(read) == ["asked@x", "from@x", "tagged@x", "to@x"]
+
+
+def test_at_gmail_a_conversation_is_what_gmail_calls_one(gmail_account: MailAccount, gmail: GmailMailbox) -> None:
+    asked = gmail.deliver(letter(COLLEAGUE, message_id="asked@x"))
+    gmail.deliver(letter(CONTACT, message_id="answer@x"), thread=asked)
+    gmail.deliver(letter(STRANGER, message_id="offer@x"))
+    assert sync_account(gmail_account.pk).finished
+    save_contact(name="Maria", addresses=[CONTACT])
+    assert sync_account(gmail_account.pk).finished
+    assert stored_ids(gmail_account) == ["answer@x", "asked@x"]
+    assert compare_account(gmail_account.pk).agrees

@@ -7,8 +7,17 @@ from datetime import date
 import pytest
 
 from mailaccounts.errors import BudgetExceeded
+from mailaccounts.mail.abilities import Abilities
 from mailaccounts.mail.imap_responses import UnreadableAnswer
-from mailaccounts.mail.imap_search import MOST_UIDS, Search, ascending, criteria, of_conversation, with_person
+from mailaccounts.mail.imap_search import (
+    MOST_UIDS,
+    Search,
+    ascending,
+    criteria,
+    of_conversation,
+    of_provider_thread,
+    with_person,
+)
 from tests.unit.recorded import Recorded
 
 
@@ -111,3 +120,9 @@ def test_what_cannot_be_asked_in_ascii_is_not_asked(odd: str) -> None:
 def test_any_of_several_is_written_as_nested_ors() -> None:
     words = criteria(above=0, below=None, since=None, before=None, any_of=[b"A", b"B", b"C"])
     assert words == ["UID", "1:*", b"OR", b"OR", b"A", b"B", b"C"]
+
+
+def test_a_providers_conversation_is_asked_for_where_there_are_such() -> None:
+    assert of_provider_thread("127845", Abilities(gmail=True)) == [b"X-GM-THRID 127845"]
+    assert of_provider_thread("T-1_a", Abilities(object_id=True)) == [b"THREADID T-1_a"]
+    assert of_provider_thread("127845", Abilities()) == of_provider_thread("1 OR ALL", Abilities(gmail=True)) == []
