@@ -55,6 +55,7 @@ def count(account_id: int) -> None:
     held = lease.claim(preview.account, state=lease.WAITING, stage="Signing in")
     if held is None:
         return
+    preview.account.since = preview.since
     counting = Counting(preview=preview, held=held)
     try:
         counting.run()
@@ -100,7 +101,7 @@ class Counting:
             if folders.is_indispensable(info, gmail=session.abilities.gmail):
                 raise
             return
-        uids = session.search(since=self.preview.since)[::-1]
+        uids = session.search(since=self.preview.account.reaches_to)[::-1]
         first = self.preview.examined
         for batch in session.headers(uids):
             self._note(batch)
@@ -121,6 +122,8 @@ class Counting:
             parse = partial(parse_headers, each.header, size=each.size, internal_date=each.internal_date)
             headers = isolated(parse, folder_id=0, uid=each.uid)
             if headers is None or is_left_out(each.provided.labels) or headers.fingerprint in self.letters:
+                continue
+            if not self.preview.account.wants(each.internal_date):
                 continue
             keys = headers.thread_keys + provider_key(each.provided.thread)
             uid = len(self.letters)

@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -148,6 +150,17 @@ def test_a_preview_shows_contacts_by_name_and_goes_when_the_sync_begins(client: 
     assert "And 300 contacts with fewer messages." in shown
     press(client, account, depth="30")
     assert not Preview.objects.exists()
+
+
+def test_many_contacts_take_no_more_queries_than_one(client: Client, account: MailAccount) -> None:
+    numbers = []
+    for known in (1, 150):
+        Preview.objects.all().delete()
+        counted(account, [(f"somebody{number}@customer.test", 5) for number in range(known)], known=known)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(page(account)).status_code == 200
+        numbers.append(len(queries))
+    assert numbers[0] == numbers[1] < 10
 
 
 def test_what_a_preview_was_asked_for_stays_chosen(client: Client, account: MailAccount) -> None:

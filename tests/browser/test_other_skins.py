@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
     from tests.browser.person import Person
+    from tests.sandbox_fixtures import SandboxMailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_the_plain_look_is_usable_too(new_person: Callable[..., Person], settings: SettingsWrapper) -> None:
+def test_the_plain_look_is_usable_too(
+    new_person: Callable[..., Person], mailbox: SandboxMailbox, settings: SettingsWrapper
+) -> None:
     anna = new_person(viewport=NARROW)
     anna.sign_in()
     account = make_credential(make_account(anna.user, status="needs_owner", status_message="What to do.")).account
@@ -29,6 +32,7 @@ def test_the_plain_look_is_usable_too(new_person: Callable[..., Person], setting
         "",
         "connect/",
         f"{account.pk}/",
+        f"{make_account(anna.user, begun=False).pk}/begin/",
         *(f"{account.pk}/{page}/" for page in ("switch", "disconnect", "probe", "servers", "writing")),
     ):
         anna.page.goto(f"/settings/email-accounts/{end}")
@@ -37,7 +41,7 @@ def test_the_plain_look_is_usable_too(new_person: Callable[..., Person], setting
         anna.page.goto(f"/mail/{page}/")
         anna.look(f"plain-{page}")
     anna.page.goto("/settings/email-accounts/connect/")
-    anna.enter_address("me@sandbox.test")
+    anna.enter_address(mailbox.address)
     expect(anna.page.get_by_role("button", name="Continue to Microsoft")).to_be_visible()
     anna.look("plain-one-click")
     anna.page.goto(f"/settings/email-accounts/{account.pk}/disconnect/")

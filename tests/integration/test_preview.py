@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from mailaccounts import tasks
-from mailaccounts.models import MailAccount, Message, Preview
+from mailaccounts.models import Blocked, MailAccount, Message, Preview
 from mailaccounts.services import preview as previewing
 from mailaccounts.services.begin import begin
 from mailaccounts.services.preview import ask
@@ -78,6 +78,18 @@ def test_a_preview_counts_what_the_sync_then_stores(waiting: MailAccount, filled
 def test_all_the_mail_there_is_counts_what_is_old_too(waiting: MailAccount, filled: SandboxMailbox) -> None:
     found = preview(waiting, days=None)
     assert (found.examined, found.matched, found.people[0]) == (10, 6, [CONTACT, 4])
+
+
+def test_mail_that_would_not_be_kept_is_not_counted(waiting: MailAccount, filled: SandboxMailbox) -> None:
+    waiting.keep_days = 300
+    waiting.save()
+    assert preview(waiting, days=None).matched == 5
+
+
+def test_whom_the_owner_has_blocked_does_not_count(waiting: MailAccount, filled: SandboxMailbox) -> None:
+    Blocked.objects.create(owner=waiting.owner, pattern=PAUL)
+    found = preview(waiting)
+    assert (found.matched, found.people) == (4, [[CONTACT, 3]])
 
 
 def test_a_preview_asks_the_server_for_headers_and_changes_nothing(
