@@ -12,7 +12,7 @@ from mailaccounts.mail import imap_fetch
 from mailaccounts.mail.imap_fetch import Fetch
 from mailaccounts.mail.imap_reader import PIECE, ImapReader
 from mailaccounts.mail.mime import MAX_ENCODED, read_text
-from mailaccounts.mail.parse import CALENDAR, AttachmentInfo, as_content
+from mailaccounts.mail.parse import AttachmentInfo, as_content, is_invitation
 from mailaccounts.mail.structure import MAX_STRUCTURE, UnreadableStructure, read_structure
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class ImapParts(ImapReader):
         and nothing of what is attached. None when the server doesn't tell its parts or when it is gone: ``long_body``
         knows which."""
         leaves = self.structures([uid]).get(uid, ())
-        wanted = [leaf for leaf in leaves if leaf.is_body or leaf.content_type == CALENDAR]
+        wanted = [leaf for leaf in leaves if leaf.is_body or is_invitation(leaf.content_type, leaf.octets)]
         if not leaves or len(wanted) > MAX_BODIES:
             return None
         bodies: list[tuple[Leaf, bytes]] = []

@@ -52,7 +52,7 @@ def parse_message(raw: bytes, *, truncated: bool = False) -> Content:
     said: list[tuple[str, str]] = []
     attachments: list[AttachmentInfo] = []
     for part in mime.leaves(raw):
-        if part.is_body or part.content_type == CALENDAR:
+        if part.is_body or is_invitation(part.content_type, part.end - part.start):
             said.append((part.content_type, part.text()))
         if not part.is_body:
             attachments.append(
@@ -66,6 +66,11 @@ def parse_message(raw: bytes, *, truncated: bool = False) -> Content:
                 )
             )
     return as_content(said, attachments, truncated=truncated)
+
+
+def is_invitation(content_type: str, octets: int) -> bool:
+    """Whether an attached part is read for the meeting in it; whole calendars aren't."""
+    return content_type == CALENDAR and octets <= 2 * MAX_CALENDAR
 
 
 def as_content(said: Sequence[tuple[str, str]], attachments: Sequence[AttachmentInfo], *, truncated: bool) -> Content:

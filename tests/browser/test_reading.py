@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,11 @@ from mailaccounts.mail.quotes import fold_html
 from mailaccounts.mail.sanitize import clean_html
 from mailaccounts.models import Attachment, Participant, Role, Thread
 from tests.app.builders import make_account, make_credential
+from tests.app.test_detect import placed_in
 from tests.app.test_pages_thread import INVITATION
 from tests.browser.vectors import OUT, vectors
 from tests.crm.builders import make_contact, store_message
+from tests.domains import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +31,17 @@ if TYPE_CHECKING:
 
     from mailaccounts.models import MailAccount, Message
     from tests.browser.person import Person
+    from tests.domains import WebServer
 
+WIDTH = 120
+PNG = b"\x89PNG\r\n\x1a\n" + b"".join(
+    struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    for kind, data in (
+        (b"IHDR", struct.pack(">IIBBBBB", WIDTH, 30, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress((b"\0" + bytes(WIDTH)) * 30)),
+        (b"IEND", b""),
+    )
+)
 SITE = "https://site.test"
 AT_ONCE = 6  # vectors in a message
 
@@ -128,8 +142,12 @@ def test_mail_that_slipped_through_the_cleaning_gets_out_of_no_frame(new_person:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_somebody_reads_a_conversation(new_person: Callable[..., Person]) -> None:
+def test_somebody_reads_a_conversation(
+    new_person: Callable[..., Person], web_server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     anna = new_person()
+    web_server.pages["corp.test", "/logo.png"] = Page(body=PNG)
+    placed_in(web_server.network(), monkeypatch)
     account = make_credential(make_account(anna.user, "anna@us.test", status="ok")).account
     make_contact("maria@customer.test")
     thread = Thread.objects.create(account=account, subject="An offer")
@@ -138,7 +156,7 @@ def test_somebody_reads_a_conversation(new_person: Callable[..., Person]) -> Non
     letter(account, thread, minutes=20, body_text="See the calendar.", calendar=INVITATION)
     letter(account, thread, minutes=10, body_text=f"Thank you, we take it.\n\nOn Monday you wrote:\n{quoted}\n\nMaria")
     html = clean_html(
-        "<p>Dear Anna,</p><p>we take it.</p><img src='https://customer.test/logo.png' alt='Our logo'>"
+        "<p>Dear Anna,</p><p>we take it.</p><img src='https://corp.test/logo.png' alt='Our logo'>"
         f"<blockquote>{'What you wrote. ' * 40}</blockquote>"
     )
     newest = letter(account, thread, body_text="Dear Anna,\n\nwe take it.", body_html=html)
@@ -166,6 +184,11 @@ def test_somebody_reads_a_conversation(new_person: Callable[..., Person]) -> Non
     assert anna.complaints == []
     anna.page.get_by_role("link", name="Show pictures").click()
     expect(frame.locator("img")).to_have_attribute("src", re.compile("/mail/image/"))
+    frame.locator("img").scroll_into_view_if_needed()
+    anna.page.wait_for_load_state("networkidle")
+    assert frame.locator("img").evaluate("each => [each.complete, each.naturalWidth]") == [True, WIDTH]
+    assert [headers.keys() & {"Cookie", "Referer", "User-Agent"} for _, _, headers in web_server.asked] == [set()]
+    assert anna.complaints == []
 
 
 def letter(account: MailAccount, thread: Thread, *, minutes: int = 0, **columns: Any) -> Message:

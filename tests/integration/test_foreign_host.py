@@ -46,6 +46,7 @@ print(json.dumps({
     "notes": sorted(f"{each.customer} {each.mail.subject}" for each in Note.objects.all()),
     "strangers": strangers.headers.get("Location", ""),
     "pages": [client.get(each).content.decode() for each in (path, path + "connect/", "/mail/new/", "/mail/outbox/")],
+    "thread": client.get(f"/mail/{Message.objects.get().thread_id}/").content.decode(),
     "answer": client.post(f"/mail/message/{Message.objects.get().pk}/reply/", follow=True).content.decode(),
     "modules": [name for name in sys.modules if name.split(".")[0] in ("crm", "allauth", "environ", "whitenoise")],
 }))
@@ -108,9 +109,10 @@ def test_a_host_of_its_own_connects_and_syncs_and_stores_what_concerns_its_peopl
     assert seen["people"] == sorted([CONTACT, mailbox.address])
     assert seen["notes"] == ["Maria The offer"]
     assert seen["strangers"].startswith("/admin/login/")
-    for page in (*seen["pages"], seen["answer"]):
+    for page in (*seen["pages"], seen["thread"], seen["answer"]):
         assert '<body class="desk">' in page
     assert mailbox.address in seen["pages"][0]
+    assert "The offer" in seen["thread"] and "Good morning" in seen["thread"]
     assert f'value="{CONTACT}"' in seen["answer"]
     assert seen["modules"] == []
 
