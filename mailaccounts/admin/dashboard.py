@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from mailaccounts.admin.charts import Chart
+    from mailaccounts.presets import ProviderLimits
     from mailaccounts.services.figures import Group, Numbers
 
 TEMPLATE = "admin/mailaccounts/mailaccount/dashboard.html"
@@ -85,7 +87,7 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
         "late": [_late(account) for account in lag.worst],
         "queue": situation.queue(),
         "troubles": _troubles(groups),
-        "servers": provider_state.servers(groups),
+        "servers": [(server, _allowed(server.limits)) for server in provider_state.servers(groups)],
         "deadlines": [(end, _ending(end)) for end in provider_state.deadlines(groups)],
         "secrets": situation.secrets(),
         "idle": situation.idle_grants(),
@@ -144,6 +146,18 @@ def _troubles(groups: Iterable[Group]) -> list[Trouble]:
 def _ending(end: provider_state.Deadline) -> str:
     purposes = " and ".join(protocol.upper() for protocol in end.protocols)
     return f"{_label(end.backend)} at {end.provider}, for {purposes}"
+
+
+def _allowed(limits: ProviderLimits) -> str:
+    """What a provider allows a mailbox, in words; "" where it doesn't say."""
+    parts = []
+    if limits.connections:
+        parts.append(f"{limits.connections} connections")
+    if limits.commands_per_ten_minutes:
+        parts.append(f"{limits.commands_per_ten_minutes:,} commands in ten minutes")
+    if limits.download_bytes_per_day:
+        parts.append(f"{filesizeformat(limits.download_bytes_per_day)} a day")
+    return ", ".join(parts)
 
 
 def _late(account: Any) -> Late:

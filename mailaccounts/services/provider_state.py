@@ -28,7 +28,7 @@ PUT_OFF = frozenset({AllowanceSpent.code, Throttled.code})
 class Server:
     """A mail server with ``accounts`` of ours; ``put_off`` of them have spent what they may, or were asked to slow
     down, and for ``unreached`` it doesn't answer. ``in_use`` of ``connections_in_all`` are taken where it limits all
-    mailboxes together. ``ours`` is the share of ``limits`` that we leave ourselves."""
+    mailboxes together."""
 
     host: str
     provider: str
@@ -37,7 +37,6 @@ class Server:
     unreached: int
     limits: ProviderLimits
     in_use: int | None
-    ours: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,6 @@ def servers(found: Sequence[Group]) -> list[Server]:
             unreached=unreached[host],
             limits=preset.limits if preset else presets.ProviderLimits(),
             in_use=in_use.get(host),
-            ours=budget.OURS,
         )
         for host, accounts in everybody
     ]

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Lower, StrIndex, Substr
 from django.utils.translation import gettext_lazy as _
 
 from mailaccounts.backends.registry import backends
@@ -94,10 +95,11 @@ def _ways_to_consent() -> Iterable[tuple[str, Any]]:
 
 
 def _providers() -> list[tuple[str, str]]:
-    """The providers of the mailboxes there are."""
-    seen = MailAccount.objects.values_list("address", "imap_host")
+    """The providers of the mailboxes there are, by their domains and servers: these are few."""
+    domain = Lower(Substr("address", StrIndex("address", Value("@"))))
+    seen = MailAccount.objects.annotate(domain=domain).order_by().values_list("domain", "imap_host").distinct()
     extra = settings.extra_presets
-    found = {preset for address, host in seen if (preset := for_mailbox(address, host, extra=extra))}
+    found = {preset for name, host in seen if (preset := for_mailbox(name, host, extra=extra))}
     return sorted(((preset.slug, preset.label) for preset in found), key=lambda each: each[1].lower())
 
 
