@@ -21,11 +21,14 @@ _BEGINNINGS = (
     (b"GIF89a", "image/gif"),
 )
 
+_WEBP = "image/webp"
+PICTURE_TYPES = frozenset((*(kind for _, kind in _BEGINNINGS), _WEBP))
+
 
 def picture_type(content: bytes) -> str:
     """The media type of PNG, JPEG, GIF and WebP; "" for all else, SVG among it, which may hold scripts."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
+        return _WEBP
     return next((kind for beginning, kind in _BEGINNINGS if content.startswith(beginning)), "")
 
 

@@ -12,7 +12,7 @@ from mailaccounts.models import MessageUid
 from mailaccounts.services.login import open_imap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from mailaccounts.mail.imap import ImapSession
     from mailaccounts.mail.types import Limits
@@ -22,7 +22,7 @@ SECONDS = 300  # that a download may take, and keep a web server busy
 PLACES = 3  # where a message lies that are tried
 
 
-def read(attachment: Attachment) -> Iterator[bytes]:
+def read(attachment: Attachment) -> Generator[bytes, None, None]:
     """What is attached, decoded, piece by piece while it comes from the server.
 
     The first piece raises what a login raises, and MessageGone when it isn't there any more; a later one what ends a

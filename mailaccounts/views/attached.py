@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import mimetypes
-from itertools import chain
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -20,6 +20,8 @@ from mailaccounts.views.access import private
 from mailaccounts.views.describe import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
@@ -48,7 +50,7 @@ def attachment(request: Request, pk: int) -> HttpResponseBase:
         context = {"attachment": found, "problem": Problem.of(error)}
         return render(request, "mailaccounts/not_opened.html", context, status=503)
     shown = picture_type(first) if "show" in request.GET else ""
-    response = StreamingHttpResponse(chain([first], pieces), content_type=shown or "application/octet-stream")
+    response = StreamingHttpResponse(_all_of(first, pieces), content_type=shown or "application/octet-stream")
     disposition = content_disposition_header(not shown, _file_name(found))
     return _locked(response, {"Content-Disposition": disposition or "attachment"})
 
@@ -66,6 +68,13 @@ def picture(request: HttpRequest, signed: str) -> HttpResponseBase:
         raise Http404
     response = HttpResponse(found.content, content_type=found.content_type)
     return _locked(response, {"Cache-Control": f"private, max-age={pictures.PERIOD}"})
+
+
+def _all_of(first: bytes, others: Generator[bytes, None, None]) -> Iterator[bytes]:
+    """All pieces; the mailbox is left as soon as nobody wants any more of them."""
+    with closing(others):
+        yield first
+        yield from others
 
 
 def _locked(response: HttpResponseBase, more: dict[str, str]) -> HttpResponseBase:

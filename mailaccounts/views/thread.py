@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from mailaccounts import selectors
 from mailaccounts.hooks import hooks
 from mailaccounts.mail.invitation import read_invitation
+from mailaccounts.mail.pictures import PICTURE_TYPES
 from mailaccounts.mail.quotes import passages
 from mailaccounts.models import Role
 from mailaccounts.selectors import Access
@@ -120,6 +121,8 @@ def _tell_text(messages: Sequence[Any], user: Any) -> None:
         message.height = _height(text)
         message.invitation = read_invitation(calendar) if calendar else None
         message.files = [each for each in message.attachments.all() if not (each.inline and html)]
+        for file in message.files:
+            file.may_be_picture = file.content_type in PICTURE_TYPES
 
 
 def _height(text: str) -> str:

@@ -95,7 +95,9 @@ def test_attachments_are_links_and_pictures_of_the_text_are_not_among_them(
     Attachment.objects.create(position=1, name="logo.png", inline=True, content_id="logo@x", **columns)
     page = page_of(client, message.thread)
     assert reverse("mailaccounts:attachment", args=[offer.pk]) in page
-    assert "logo.png" not in page
+    assert "logo.png" not in page and "?show" not in page
+    Attachment.objects.update(content_type="image/png")
+    assert f"{reverse('mailaccounts:attachment', args=[offer.pk])}?show" in page_of(client, message.thread)
 
 
 def test_a_colleague_sees_as_much_as_the_owner_shares_and_is_noted_if_it_is_the_text(

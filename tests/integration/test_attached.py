@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from mailaccounts.models import Attachment, Credential, MailAccount, Message, MessageUid
 from mailaccounts.services.sync import sync_account
+from tests.crm_process import wait_until
 from tests.letters import CONTACT, new_id
 
 if TYPE_CHECKING:
@@ -72,6 +73,14 @@ def test_a_file_is_downloaded_in_pieces_and_nothing_else_of_the_message(
     fetched = [line for line in commands if "FETCH" in line]
     assert len(fetched) > 4 and all(re.search(r"BODY\.PEEK\[2\]<\d+\.\d+>", line) for line in fetched)
     assert not [line for line in commands if " SELECT " in line]  # EXAMINE marks nothing as read
+
+
+def test_a_download_that_is_broken_off_leaves_the_mailbox(opened: Callable[..., Any], mailbox: SandboxMailbox) -> None:
+    response = opened("Angebot für Köln.pdf")
+    next(iter(response.streaming_content))
+    response.close()
+    wait_until(lambda: "LOGOUT" in mailbox.rawlogs()[-1].commands[-1], what="the end of the session")
+    assert len([line for line in mailbox.rawlogs()[-1].commands if "FETCH" in line]) == 1
 
 
 def test_a_picture_is_shown_and_what_only_calls_itself_one_is_not(opened: Callable[..., Any]) -> None:
