@@ -1,11 +1,12 @@
-"""The app: registers the system checks, and sees after each migration that the tick is scheduled."""
+"""The app: registers the system checks, and sees after each migration that the tick is scheduled and that SQLite
+guards what is written once."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -20,6 +21,8 @@ class MailAccountsConfig(AppConfig):
 
         departures.watch()
         post_migrate.connect(_ensure_schedules, sender=self, dispatch_uid="mailaccounts.schedules")
+        pre_migrate.connect(_unguard, sender=self, dispatch_uid="mailaccounts.unguard")
+        post_migrate.connect(_guard, sender=self, dispatch_uid="mailaccounts.guard")
 
 
 def _ensure_schedules(*, using: str, **_: Any) -> None:
@@ -30,3 +33,15 @@ def _ensure_schedules(*, using: str, **_: Any) -> None:
     # The queue's own table may not be there yet: `migrate mailaccounts` migrates one app only.
     if using == DEFAULT_DB_ALIAS and "django_q_schedule" in connections[using].introspection.table_names():
         ensure_schedules()
+
+
+def _unguard(*, using: str, **_: Any) -> None:
+    from mailaccounts.services import written_once
+
+    written_once.unguard(using)
+
+
+def _guard(*, using: str, **_: Any) -> None:
+    from mailaccounts.services import written_once
+
+    written_once.guard(using)

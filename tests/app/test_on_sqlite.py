@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APP = (
     "sealed_field",
     "models_constraints",
+    "append_only",
     "lookups",
     "lease",
     "store",
