@@ -38,16 +38,18 @@ def search_contacts(text: str) -> QuerySet[Contact]:
 
 def timeline(whose: Contact | Company, *, user: Any) -> QuerySet[TimelineEntry]:
     """The mail with a contact, or with anybody of a company, that ``user`` may know of, newest first; through several
-    mailboxes it is there once, through the one that shows the user most of it.
+    mailboxes it is there once, through the one that shows the user most of it: each has their ``access``.
 
     Without what the messages say: the database would read it of all of them to show a page (see ``texts``).
     """
     theirs = Q(contact=whose) if isinstance(whose, Contact) else Q(company=whose) | Q(contact__company=whose)
-    visible = TimelineEntry.objects.filter(theirs, message__in=mail.messages_for(user))
+    sight = mail.Sight.of(user)
     most = Window(RowNumber(), partition_by="fingerprint", order_by=[F("access").desc(), F("pk").asc()])
-    once = visible.annotate(access=mail.access_of(user, path="message__")).annotate(place=most).filter(place=1)
     return (
-        TimelineEntry.objects.filter(pk__in=once.values("pk"))
+        TimelineEntry.objects.filter(theirs, sight.may_know("message__"))
+        .annotate(access=sight.access("message__"))
+        .annotate(place=most)
+        .filter(place=1)
         .select_related("message__account")
         .prefetch_related("message__participants", "message__attachments")
         .defer("message__body_text", "message__body_html")
@@ -73,6 +75,6 @@ def texts(messages: Iterable[Message], *, user: Any) -> dict[int, str]:
 
 def activity(contacts: Iterable[Contact], *, user: Any) -> dict[int, tuple[int, datetime]]:
     """Per contact with visible mail: how many messages, and when the last one came."""
-    visible = TimelineEntry.objects.filter(contact__in=contacts, message__in=mail.messages_for(user))
+    visible = TimelineEntry.objects.filter(mail.Sight.of(user).may_know("message__"), contact__in=contacts)
     rows = visible.values_list("contact").annotate(Count("fingerprint", distinct=True), Max("occurred_at"))
     return {contact_id: (count, last) for contact_id, count, last in rows}

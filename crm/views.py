@@ -98,27 +98,30 @@ def _saved(request: HttpRequest, form: ContactForm | CompanyForm) -> HttpRespons
 
 def _timeline(request: HttpRequest, whose: Contact | Company) -> dict[str, Any]:
     """What crm/timeline.html shows. That somebody is shown what other people's mail says is noted for its owners."""
-    page = Paginator(selectors.timeline(whose, user=request.user), MESSAGES_A_PAGE).get_page(request.GET.get("page"))
-    mail: list[Any] = [entry.message for entry in page]
+    page: Any = Paginator(selectors.timeline(whose, user=request.user), MESSAGES_A_PAGE).get_page(
+        request.GET.get("page")
+    )
+    mail = []
+    for entry in page:
+        entry.message.own = entry.access == mailbox.Access.OWN
+        entry.message.readable = entry.access >= mailbox.Access.READ
+        mail.append(entry.message)
     _tell_people(mail)
-    _tell_access(mail, user=request.user)
-    looks.note_all([each for each in mail if each.text], viewer=request.user, why=f"On the timeline of {whose}"[:200])
+    _tell_text(mail, user=request.user)
+    others = [each for each in mail if each.text and not each.own]
+    looks.note_all(others, viewer=request.user, why=f"On the timeline of {whose}"[:200])
     return {
         "page": page,
-        "has_accounts": mailbox.accounts_for(request.user).exists(),
+        "has_accounts": mailbox.accounts_for(request.user).exists,  # asked where there is no mail to show
         "text_shown": selectors.TEXT_SHOWN,
     }
 
 
-def _tell_access(mail: Iterable[Any], *, user: Any) -> None:
-    """Gives each message ``own`` and ``readable``, whether it is in a mailbox of the user's and whether they may read
-    it; ``text``, the beginning of what it says if they may; and ``copies``, the same message in each mailbox that they
-    may know of it from. Three queries."""
-    texts, access = selectors.texts(mail, user=user), mailbox.access_to(mail, user)
-    copies = mailbox.copies_of(mail, user)
+def _tell_text(mail: Iterable[Any], *, user: Any) -> None:
+    """Gives each message ``text``, the beginning of what it says if the user may read it, and ``copies``, the same one
+    in each mailbox that they may know of it from. Two queries."""
+    texts, copies = selectors.texts(mail, user=user), mailbox.copies_of(mail, user)
     for message in mail:
-        level = access.get(message.pk)
-        message.own, message.readable = level == mailbox.Access.OWN, level in (mailbox.Access.OWN, mailbox.Access.READ)
         message.text, message.copies = texts.get(message.pk, ""), copies.get(message.fingerprint, [])
 
 

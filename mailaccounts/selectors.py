@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, Prefetch, Q, Value, When
+from django.db.models import Case, Exists, OuterRef, Prefetch, Q, Value, When
 from django.db.models.functions import Length, Lower
 
 from mailaccounts.hooks import hooks
@@ -85,8 +86,12 @@ def readable_by(user: Any) -> QuerySet[Message]:
 def access_to(messages: Iterable[Message], user: Any) -> dict[int, Access]:
     """What ``user`` may see of each of ``messages``, by key; one they may not know of is left out. One query."""
     found = messages_for(user).filter(pk__in=[message.pk for message in messages])
-    rows = found.annotate(access=access_of(user)).values_list("pk", "access")
-    return {pk: Access(level) for pk, level in rows}
+    access = Case(
+        When(account__in=mailboxes_of(user), then=Value(Access.OWN)),
+        When(Exists(readable_by(user).filter(pk=OuterRef("pk"))), then=Value(Access.READ)),
+        default=Value(Access.SUBJECT),
+    )
+    return {pk: Access(level) for pk, level in found.annotate(access=access).values_list("pk", "access")}
 
 
 def attachments_for(user: Any) -> QuerySet[Attachment]:
@@ -102,15 +107,58 @@ def _shared(user: Any, *visibilities: Visibility) -> QuerySet[Message]:
     """The user's own messages, those of accounts shared with them that show as much, and those revealed to them."""
     if not user.is_authenticated:
         return Message.objects.none()
-    return Message.objects.filter(Q(account__in=mailboxes_of(user)) | _sharing(user, *visibilities))
-
-
-def _sharing(user: Any, *visibilities: Visibility, path: str = "") -> Q:
-    """What is shared with the user, as a condition on messages, or on rows that ``path`` leads to messages from."""
     shared = MailAccount.objects.filter(hooks().shares_with(user)).exclude(status_code=ERASING)
-    shows = Q(**{f"{path}account__in": shared.filter(visibility__in=visibilities)})
+    seen = _seen("", own=mailboxes_of(user), shows=shared.filter(visibility__in=visibilities), shared=shared)
+    return Message.objects.filter(seen)
+
+
+def _seen(path: str, *, own: Any, shows: Any, shared: Any) -> Q:
+    """Messages of ``own`` accounts, of others that show as much unless they are hidden, and those revealed of all that
+    are ``shared``, as a condition on rows that ``path`` leads to messages from."""
+    shown = Q(**{f"{path}account__in": shows}) & ~Q(**{f"{path}shown": Shown.HIDDEN})
     revealed = Q(**{f"{path}account__in": shared, f"{path}shown": Shown.REVEALED})
-    return shows & ~Q(**{f"{path}shown": Shown.HIDDEN}) | revealed
+    return Q(**{f"{path}account__in": own}) | shown | revealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a user may see, by the keys of accounts: their ``own``, all that are ``shared``, and of these those that
+    show the ``subject`` at least, or ``everything``.
+
+    For pages that begin with a table of the host's, whose rows lead to messages by ``path`` ("message__"): accounts
+    that are looked up within such a query make a database go through all messages rather than through the few.
+    """
+
+    own: list[int]
+    shared: list[int]
+    subject: list[int]
+    everything: list[int]
+
+    @classmethod
+    def of(cls, user: Any) -> Sight:
+        """One query."""
+        own = Q(owner=user) if user.is_authenticated else Q(pk__in=())
+        shared = hooks().shares_with(user) if user.is_authenticated else Q(pk__in=())
+        is_shared = Exists(MailAccount.objects.filter(shared, pk=OuterRef("pk")))
+        accounts = MailAccount.objects.exclude(status_code=ERASING).annotate(is_shared=is_shared)
+        rows = list(accounts.filter(own | Q(is_shared=True)).values_list("pk", "owner", "visibility", "is_shared"))
+        told = [(pk, visibility) for pk, _, visibility, is_shared in rows if is_shared]
+        return cls(
+            own=[pk for pk, owner, *_ in rows if owner == user.pk],
+            shared=[pk for pk, _ in told],
+            subject=[pk for pk, visibility in told if visibility != Visibility.OWNER],
+            everything=[pk for pk, visibility in told if visibility == Visibility.EVERYTHING],
+        )
+
+    def may_know(self, path: str) -> Q:
+        """The same as ``messages_for``."""
+        return _seen(path, own=self.own, shows=self.subject, shared=self.shared)
+
+    def access(self, path: str) -> Case:
+        """``Access`` to what they may know of."""
+        readable = _seen(path, own=self.own, shows=self.everything, shared=self.shared)
+        own = When(**{f"{path}account__in": self.own}, then=Value(Access.OWN))
+        return Case(own, When(readable, then=Value(Access.READ)), default=Value(Access.SUBJECT))
 
 
 def copies_of(messages: Iterable[Message], user: Any) -> dict[str, list[Message]]:
@@ -122,16 +170,6 @@ def copies_of(messages: Iterable[Message], user: Any) -> dict[str, list[Message]
     for message in rows.order_by("account__address", "pk"):
         found.setdefault(message.fingerprint, []).append(message)
     return found
-
-
-def access_of(user: Any, *, path: str = "") -> Case:
-    """The user's ``Access`` as an expression: of messages that they may know of, or of rows that ``path``
-    ("message__") leads to such from."""
-    return Case(
-        When(**{f"{path}account__in": mailboxes_of(user)}, then=Value(Access.OWN)),
-        When(_sharing(user, Visibility.EVERYTHING, path=path), then=Value(Access.READ)),
-        default=Value(Access.SUBJECT),
-    )
 
 
 def looks_at(account: MailAccount) -> QuerySet[Look]:
