@@ -10,11 +10,13 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from mailaccounts import presets
+from mailaccounts.admin.account_states import STATES
 from mailaccounts.backends.registry import backends
 from mailaccounts.conf import settings
 from mailaccounts.errors import Remedy
 from mailaccounts.models import Credential, CredentialState
 from mailaccounts.services import clients
+from mailaccounts.services.figures import PAUSE
 from mailaccounts.services.lease import AT_WORK, PAUSED
 from mailaccounts.services.remedies import WORDS, codes_of
 
@@ -45,6 +47,16 @@ class Choice(admin.SimpleListFilter):
         raise NotImplementedError
 
 
+class State(Choice):
+    title, parameter_name = "state", "state"
+
+    def choose(self) -> Iterable[tuple[str, Any]]:
+        return STATES
+
+    def narrow(self, value: str) -> Q:
+        return PAUSED if value == PAUSE else Q(status=value) & ~PAUSED
+
+
 class Course(Choice):
     title, parameter_name = "how it goes", "course"
 
@@ -53,7 +65,6 @@ class Course(Choice):
             ("failing", "Failing"),
             ("late", "Behind its turn by 15 minutes"),
             ("silent", "Not synced for a day"),
-            ("paused", "Paused"),
             ("not_begun", "Its owner hasn't said how far back"),
         )
 
@@ -63,7 +74,6 @@ class Course(Choice):
             "failing": Q(failures__gt=0),
             "late": AT_WORK & Q(next_sync_at__lt=now - LATE),
             "silent": AT_WORK & (Q(last_sync_at__lt=now - SILENT) | Q(last_sync_at__isnull=True)),
-            "paused": PAUSED,
             "not_begun": Q(begun=False),
         }
         return meaning.get(value, Q())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,8 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince, timeuntil
 
 from mailaccounts.admin import account_probe, dashboard
-from mailaccounts.admin.account_filters import Course, Helps, Provider, SignsInWith
+from mailaccounts.admin.account_filters import Course, Helps, Provider, SignsInWith, State
+from mailaccounts.admin.account_states import STATES
 from mailaccounts.admin.readonly import MOST, ReadOnlyAdmin, ReadOnlyInline
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import NEEDS_SOMEBODY, Credential, CredentialState, Folder, MailAccount
@@ -33,7 +35,8 @@ SEALED = (
     "grant__client__next_secret",
 )
 NOTHING = "-"
-STATES = dict(dashboard.STATES)
+MINUTE = timedelta(minutes=1)
+WORDS = dict(STATES)
 MOST_MOVED = 200  # accounts whose numbers fit into an address; a campaign chooses more by itself
 
 
@@ -58,7 +61,7 @@ class MailAccountAdmin(ReadOnlyAdmin):
         *("address", "state", "trouble", "last_sync", "next_sync", "last_message", "sign_in", "provider", "owner"),
         "connected",
     )
-    list_filter = ("status", Course, Helps, SignsInWith, Provider, ("created_at", admin.DateFieldListFilter))
+    list_filter = (State, Course, Helps, SignsInWith, Provider, ("created_at", admin.DateFieldListFilter))
     list_select_related = ("owner",)
     list_per_page = 50
     search_fields = ("address", "owner__username", "imap_host")
@@ -154,7 +157,7 @@ class MailAccountAdmin(ReadOnlyAdmin):
             looks, words = "state-warn", "Paused"
         else:
             looks = "state-bad" if account.status in NEEDS_SOMEBODY else ""
-            words = STATES.get(account.status, account.status)
+            words = WORDS.get(account.status, account.status)
         return format_html('<span class="{}">{}</span>', looks, words)
 
     @admin.display(description="Signs in with")
@@ -188,7 +191,7 @@ class MailAccountAdmin(ReadOnlyAdmin):
         if account.paused_at or account.next_sync_at is None:
             return NOTHING
         if account.next_sync_at <= now:
-            return f"due {_ago(account.next_sync_at)}"
+            return f"due, {_ago(account.next_sync_at)}"
         return f"in {timeuntil(account.next_sync_at, now, depth=1)}"
 
     @admin.display(description="Error", ordering="failures")
@@ -203,7 +206,9 @@ class MailAccountAdmin(ReadOnlyAdmin):
 
 
 def _ago(moment: Any) -> str:
-    return f"{timesince(moment, depth=1)} ago" if moment else NOTHING
+    if moment is None:
+        return NOTHING
+    return "just now" if timezone.now() - moment < MINUTE else f"{timesince(moment, depth=1)} ago"
 
 
 def _listed(chosen: QuerySet[Any]) -> QuerySet[Any]:

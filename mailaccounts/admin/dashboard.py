@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timesince import timesince
 
+from mailaccounts.admin.account_states import STATES
 from mailaccounts.admin.charts import bars
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import AccountStatus
 from mailaccounts.services import figures, provider_state, situation
-from mailaccounts.services.figures import PAUSE
 from mailaccounts.services.remedies import WORDS, remedy_of
 
 if TYPE_CHECKING:
@@ -34,15 +34,6 @@ if TYPE_CHECKING:
 TEMPLATE = "admin/mailaccounts/mailaccount/dashboard.html"
 DAYS, HOURS = 90, 48
 NOTHING = "none"  # the name of the kind of sign-in that an account without one has
-STATES = [
-    (AccountStatus.OK.value, "Up to date"),
-    (AccountStatus.NEW.value, "Not synced yet"),
-    (AccountStatus.WAITING.value, "Waiting for the server"),
-    (AccountStatus.NEEDS_OWNER.value, "Needs its owner"),
-    (AccountStatus.NEEDS_ADMIN.value, "Needs an administrator"),
-    (PAUSE, "Paused"),
-    (AccountStatus.DISCONNECTED.value, "Disconnected"),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

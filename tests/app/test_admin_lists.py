@@ -119,13 +119,14 @@ def test_accounts_are_narrowed_down_by_how_they_are_doing(support: Client) -> No
         "course=failing": {"refused@a.test"},
         "course=late": {"silent@a.test"},
         "course=silent": {"silent@a.test", "refused@a.test"},
-        "course=paused": {"paused@a.test"},
+        "state=paused": {"paused@a.test"},
+        "state=ok": {"fine@a.test", "silent@a.test"},
         "sign_in=app_password": {"fine@a.test"},
         "sign_in=none": {"paused@a.test"},
         "provider=google": {"fine@a.test"},
         "provider=other": {"silent@a.test", "paused@a.test", "refused@a.test"},
         "remedy=reconnect": {"refused@a.test"},
-        "status__exact=needs_owner": {"refused@a.test"},
+        "state=needs_owner": {"refused@a.test"},
         "q=gmail": {"fine@a.test"},
     }
     assert {query: listed(support.get(f"{ACCOUNTS}?{query}")) for query in wanted} == wanted
