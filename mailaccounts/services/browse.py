@@ -124,7 +124,7 @@ def found(wanted: Wanted, words: Words, *, page: int, count: int) -> Page:
         messages = messages.filter(thread__in=lying.values("thread"))
     parts = []
     for account_id in wanted.accounts:
-        holding = messages.filter(index.holds(words, account_id=account_id), account=account_id)
+        holding = messages.filter(search.Holds(words, account_id), account=account_id)
         part = Message.objects.filter(pk__in=holding.order_by("-received_at").values("pk")[: search.MOST])
         parts.append(part.values_list("received_at", "pk", "thread_id"))
     rows = sorted(_all_of(parts), reverse=True)[: search.MOST]

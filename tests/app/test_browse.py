@@ -138,6 +138,14 @@ def test_nothing_that_is_typed_is_an_operator(account: MailAccount, words: str) 
     assert subjects(f"offer {words}", account) in ([], ["An offer"])
 
 
+def test_of_more_than_can_be_looked_at_the_newest_are(account: MailAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST", 2)
+    for hour, subject in enumerate(["offer 0", "offer 1", "else", "offer 2", "else", "else"]):
+        put(account, subject, hours=hour)
+    assert sorted(subjects("offer", account)) == ["offer 1", "offer 2"]
+    assert browse.found(everything(account), search.read("offer"), page=0, count=9).limited
+
+
 def test_a_search_without_a_word_is_none(account: MailAccount) -> None:
     assert search.read(" ' \" - ...") == ()
     assert search.read('one "two  three" ') == ("one", "two  three")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import connection
+from django.db.models import BooleanField, F, Func
 
 from mailaccounts.services.search.postgresql import PostgreSQL
 from mailaccounts.services.search.sqlite import SQLite
@@ -20,19 +21,20 @@ from mailaccounts.services.search.words import BEGIN, END, Words, read
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from django.db.models.expressions import RawSQL
+    from django.db.models.sql.compiler import SQLCompiler
 
-__all__ = ["MOST", "Excerpt", "Index", "Piece", "Words", "index", "pieces", "read"]
+__all__ = ["MOST", "Excerpt", "Holds", "Index", "Piece", "Words", "index", "pieces", "read"]
 
-MOST = 500
+MOST = 200
 MARKS = re.compile(f"{BEGIN}([^{BEGIN}{END}]*){END}")
 
 
 class Index(Protocol):
     """One statement for each call."""
 
-    def holds(self, words: Words, *, account_id: int) -> RawSQL:
-        """The condition on messages of the account that they have all of ``words``."""
+    def holds(self, words: Words, *, account_id: int, key: str) -> tuple[str, list[str]]:
+        """The condition on a message of the account that it has all of ``words``, as SQL and its parameters; ``key``
+        is its primary key, as the statement names it."""
 
     def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
         """How well each of these messages fits: more is better."""
@@ -47,6 +49,21 @@ INDEXES: dict[str, Index] = {"postgresql": PostgreSQL(), "sqlite": SQLite()}
 def index() -> Index:
     """The one of the database in use."""
     return INDEXES[connection.vendor]
+
+
+class Holds(Func):
+    """Whether a message of the account has all of the words."""
+
+    output_field = BooleanField()
+
+    def __init__(self, words: Words, account_id: int) -> None:
+        super().__init__(F("pk"))
+        self.words, self.account_id = words, account_id
+
+    def as_sql(self, compiler: SQLCompiler, connection: Any, *_: Any, **__: Any) -> tuple[str, tuple[str, ...]]:
+        key, _none = compiler.compile(self.source_expressions[0])
+        condition, parameters = INDEXES[connection.vendor].holds(self.words, account_id=self.account_id, key=key)
+        return condition, tuple(parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import connection
-from django.db.models import BooleanField
-from django.db.models.expressions import RawSQL
 
 from mailaccounts.services.search.words import BEGIN, END, is_beginning
 
@@ -24,9 +22,9 @@ TEXT = f"StartSel={BEGIN}, StopSel={END}, MaxWords=28, MinWords=14, ShortWord=0"
 class PostgreSQL:
     """Words are taken as they are, without a language: mail is in many."""
 
-    def holds(self, words: Words, *, account_id: int) -> RawSQL:
-        condition = f"mailaccounts_message.search @@ ({QUERY} && %s::tsquery)"
-        return RawSQL(condition, [_query(words), f"'={account_id}'"], output_field=BooleanField())  # noqa: S611 - constants
+    def holds(self, words: Words, *, account_id: int, key: str) -> tuple[str, list[str]]:
+        table = key.rpartition(".")[0]
+        return f"{table}.search @@ ({QUERY} && %s::tsquery)", [_query(words), f"'={account_id}'"]
 
     def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
         with connection.cursor() as cursor:

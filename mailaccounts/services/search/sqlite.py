@@ -6,8 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 from django.db import connection
-from django.db.models import BooleanField
-from django.db.models.expressions import RawSQL
 
 from mailaccounts.services.search.words import BEGIN, END, is_beginning
 
@@ -23,9 +21,8 @@ WEIGHTS = "10.0, 4.0, 1.0"  # of the subject, the people, the text
 
 
 class SQLite:
-    def holds(self, words: Words, *, account_id: int) -> RawSQL:
-        condition = f"mailaccounts_message.id IN (SELECT rowid {MATCHING})"
-        return RawSQL(condition, [_query(words)], output_field=BooleanField())  # noqa: S611 - nothing but constants
+    def holds(self, words: Words, *, account_id: int, key: str) -> tuple[str, list[str]]:
+        return f"{key} IN (SELECT rowid {MATCHING})", [_query(words)]
 
     def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
         with connection.cursor() as cursor:
