@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import chain, groupby
 
 from mailaccounts.mail.markup import tokens
 
@@ -34,13 +35,8 @@ def passages(text: str) -> list[Passage]:
         if not runs or runs[-1][0] != quoted:
             runs.append((quoted, []))
         runs[-1][1].append(line)
-    found: list[Passage] = []
-    for quoted, lines in runs:
-        passage = Passage("\n".join(lines), quoted and len(lines) > FEW_LINES)
-        if found and not (passage.quoted or found[-1].quoted):
-            passage = Passage(f"{found.pop().text}\n{passage.text}", quoted=False)
-        found.append(passage)
-    return found
+    folded = groupby(runs, key=lambda run: run[0] and len(run[1]) > FEW_LINES)
+    return [Passage("\n".join(chain.from_iterable(lines for _, lines in group)), fold) for fold, group in folded]
 
 
 def fold_html(html: str) -> str:

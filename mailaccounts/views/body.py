@@ -53,15 +53,11 @@ def body(request: Request, pk: int) -> HttpResponse:
 def _sources(request: Request, message: Message, *, remote: bool) -> list[str]:
     """Where each picture of the message is to come from, "" for those that aren't to be shown."""
     return [
-        request.build_absolute_uri(reverse("mailaccounts:picture", args=[_signed(request, message, number)]))
+        reverse("mailaccounts:picture", args=[pictures.sign(message, user=request.user, number=number)])
         if address and (remote or not pictures.is_remote(address))
         else ""
         for number, address in enumerate(pictures_in(message.body_html))
     ]
-
-
-def _signed(request: Request, message: Message, number: int) -> str:
-    return pictures.sign(message, user=request.user, number=number)
 
 
 def _place_of_pictures(request: Request) -> str:

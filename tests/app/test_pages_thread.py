@@ -161,6 +161,12 @@ def test_a_long_conversation_takes_as_many_queries_as_a_short_one(
     assert "Earlier messages" in response.content.decode()
 
 
+def test_a_message_without_end_is_shown_as_far_as_people_read(client: Client, account: MailAccount) -> None:
+    page = page_of(client, make_letter(account, "> quoted\nsaid <\n" * 60_000).thread)
+    assert len(page) < 400_000
+    assert "The message is longer; the rest is not shown." in page
+
+
 def test_the_document_of_a_message_loads_nothing_but_its_own_pictures(client: Client, account: MailAccount) -> None:
     html = '<p>Hello <img data-src="https://x.test/a.png"> <img data-src="cid:logo@x"></p>'
     message = make_letter(account, body_html=html)

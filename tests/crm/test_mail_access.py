@@ -125,7 +125,7 @@ def message() -> Message:
 @pytest.fixture(autouse=True)
 def _mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is attached is a picture, and there without a mail server."""
-    monkeypatch.setattr(attached, "read", lambda found: iter([b"\x89PNG\r\n\x1a\n" + BODY.encode()]))
+    monkeypatch.setattr(attached, "read", lambda found: (piece for piece in [b"\x89PNG\r\n\x1a\n" + BODY.encode()]))
 
 
 @pytest.fixture

@@ -35,6 +35,12 @@ def test_nothing_of_a_text_is_lost(text: str) -> None:
     assert "\n".join(each.text for each in passages(text)) == text
 
 
+def test_a_text_of_answers_to_every_line_is_read_in_no_time() -> None:
+    started = time.process_time()
+    passages("> a\nb\n" * 170_000)
+    assert time.process_time() - started < 2
+
+
 def test_a_long_quotation_in_html_opens_on_a_click() -> None:
     quotation = f"<blockquote><p>{'x' * FEW_CHARACTERS}</p><blockquote>y</blockquote></blockquote>"
     folded = fold_html(f"<p>Yes.</p>{quotation}<p>Regards<br></p>")
