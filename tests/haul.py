@@ -147,10 +147,13 @@ def collect_tables(haul: Haul) -> None:
 def collect_pages(haul: Haul, client: Client, account: MailAccount) -> None:
     """Every page of the app that shows something, and the CRM's."""
     addresses = ["/contacts/", "/inbox/", "/settings/security/"]
-    for pattern in (*mailaccounts.urls.pages, *mailaccounts.urls.of_administrators):
-        of_an_account = "<int:pk>" in str(pattern.pattern)
-        if isinstance(pattern, URLPattern) and ("<" not in str(pattern.pattern) or of_an_account):
-            addresses.append(reverse(f"mailaccounts:{pattern.name}", args=[account.pk] if of_an_account else []))
+    for pattern in (*mailaccounts.urls.pages, *mailaccounts.urls.of_administrators, *mailaccounts.urls.mail):
+        if isinstance(pattern, URLPattern) and "<" not in str(pattern.pattern):
+            addresses.append(reverse(f"mailaccounts:{pattern.name}"))
+    for pattern in mailaccounts.urls.pages:
+        text = str(pattern.pattern)
+        if isinstance(pattern, URLPattern) and "<int:pk>" in text and text.count("<") == 1:
+            addresses.append(reverse(f"mailaccounts:{pattern.name}", args=[account.pk]))
     for address in addresses:
         response = client.get(address, follow=True)
         haul.add(f"page {address}", f"{response.headers} {response.content.decode()}")

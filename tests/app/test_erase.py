@@ -45,7 +45,7 @@ def account(contact: Contact, monkeypatch: pytest.MonkeyPatch) -> MailAccount:
     """An account with more messages than fit into a batch, which its owner wants erased."""
     monkeypatch.setattr(erasing, "BATCH", 10)
     account = make_credential(make_account()).account
-    folder = Folder.objects.create(account=account, name="INBOX", uidvalidity=1)
+    folder = Folder.objects.create(account=account, name="Projects", uidvalidity=1)
     for number in range(MESSAGES):
         message = store_message(account, sender=contact.email, to=account.address)
         MessageUid.objects.create(folder=folder, message=message, uidvalidity=1, uid=number + 1)

@@ -144,7 +144,7 @@ def test_a_batch_that_is_being_stored_is_stored_before_it_is_counted(
     full: MailAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disconnecting waits for the transaction that holds the account's row."""
-    started, original = threading.Event(), store.conversations.touch
+    started, original = threading.Event(), store.summaries.refresh_of
     receipts = []
 
     def slow(*args: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_batch_that_is_being_stored_is_stored_before_it_is_counted(
     other = threading.Thread(target=other_window)
     other.start()
     with monkeypatch.context() as patch:
-        patch.setattr(store.conversations, "touch", slow)
+        patch.setattr(store.summaries, "refresh_of", slow)
         sync_account(full.pk)
     other.join()
     assert receipts[0].facts["messages"] == Message.objects.count() == 2

@@ -100,10 +100,10 @@ def assert_complete(account: MailAccount, truth: list[str]) -> None:
     [
         ("mailaccounts.services.bodies", "parse_message", 3),  # bodies on the way
         ("mailaccounts.services.store", "renew", 1),  # the transaction has begun
-        ("mailaccounts.services.conversations", "touch", 1),  # messages written, not committed
+        ("mailaccounts.services.summaries", "refresh_of", 1),  # messages written, not committed
         ("mailaccounts.services.announce", "_tell", 1),  # committed, nobody told
         ("mailaccounts.services.announce", "_tell", 2),  # some told
-        ("mailaccounts.services.conversations", "touch", 2),  # in the second folder
+        ("mailaccounts.services.summaries", "refresh_of", 2),  # in the second folder
     ],
     ids=lambda stop: f"{stop[1]}-{stop[2]}",
 )
