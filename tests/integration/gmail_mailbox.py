@@ -95,6 +95,11 @@ class GmailMailbox:
             self.messages[key].flags.add(flag)
             self._changed(self.messages[key])
 
+    def unflag(self, key: int, flag: str) -> None:
+        with self.lock:
+            self.messages[key].flags.discard(flag)
+            self._changed(self.messages[key])
+
     def put(self, key: int, where: str) -> None:
         """Into TRASH or SPAM, or out of either ("")."""
         with self.lock:

@@ -78,6 +78,7 @@ class Conversation:
             "EXAMINE": self._select,
             "UID SEARCH": self._search,
             "UID FETCH": self._fetch,
+            "UID STORE": self._store,
         }
 
     def run(self) -> None:
@@ -191,6 +192,19 @@ class Conversation:
                 said = " ".join(self._attributes(uid, kept, items, changed=since is not None)).encode()
                 literal = _body(kept.raw, items)
                 self._peer.send(f"* {order.index(uid) + 1} FETCH (".encode(), said, literal, b")\r\n")
+        self._say(f"{tag} OK Success")
+
+    def _store(self, tag: str, rest: str) -> None:
+        asked = re.fullmatch(r"(\S+) ([+-])(FLAGS|X-GM-LABELS)\.SILENT \((.*)\)", rest)
+        assert asked is not None, "the tests have no use for other forms"
+        label = str(decode(asked[4].strip('"').encode()))
+        for key, uid in list(self._mailbox.views[self._folder].uids.items()):
+            if uid not in self._uids(asked[1]):
+                continue
+            if asked[3] == "X-GM-LABELS":
+                (self._mailbox.label if asked[2] == "+" else self._mailbox.unlabel)(key, label)
+            else:
+                (self._mailbox.flag if asked[2] == "+" else self._mailbox.unflag)(key, label)
         self._say(f"{tag} OK Success")
 
     def _attributes(self, uid: int, kept: Kept, items: str, *, changed: bool) -> list[str]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from pytest_django.fixtures import SettingsWrapper
 
+    from tests.integration.gmail_mailbox import GmailMailbox
+    from tests.integration.gmail_server import GmailServer
     from tests.integration.hostile import Authority
     from tests.sandbox_fixtures import SandboxMailbox
 
@@ -230,6 +232,36 @@ def test_a_lost_workers_action_is_done_again(account: MailAccount, thread: Threa
     sync_account(account.pk)
     assert lying(thread) == ["Archive", "Sent"]
     assert mailbox.message_ids()["Archive"] == ["<1@x>", "<2@x>"]
+
+
+# --- Gmail, where folders are labels ---
+
+
+def test_at_gmail_labels_are_set_and_taken_off(
+    gmail_account: MailAccount, gmail: GmailMailbox, gmail_server: GmailServer
+) -> None:
+    key = gmail.deliver(letter(message_id="1@x"))
+    gmail.label(gmail.deliver(letter(message_id="2@x")), "Kunden & Käufer")
+    assert sync_account(gmail_account.pk).error is None
+    thread, owner = Thread.objects.get(messages__message_id="1@x"), gmail_account.owner
+    archived = actions.move(owner, [thread.pk])
+    assert "INBOX" not in lying(thread)
+    tasks.act(gmail_account.pk)
+    assert gmail.messages[key].labels == set()
+    actions.undo(owner, archived)
+    tasks.act(gmail_account.pk)
+    assert gmail.messages[key].labels == {"\\Inbox"}
+    moved = actions.move(owner, [thread.pk], target=folder("Kunden & Käufer"))
+    actions.mark(owner, [thread.pk], Act.READ)
+    tasks.act(gmail_account.pk)
+    assert gmail.messages[key].labels == {"Kunden & Käufer"}
+    assert gmail.messages[key].flags == {"\\Seen"}
+    assert sync_account(gmail_account.pk).bodies_fetched == 0
+    assert lying(thread) == ["Kunden & Käufer", "[Gmail]/All Mail"]
+    actions.undo(owner, moved)
+    tasks.act(gmail_account.pk)
+    assert gmail.messages[key].labels == {"\\Inbox"}
+    assert not actions.refused(owner).exists()
 
 
 # --- servers that are hard to have ---
