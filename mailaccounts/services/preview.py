@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from mailaccounts.errors import FolderMissing, LeaseLost, MailAccountsError, PermissionMissing
+from mailaccounts.errors import AccountPaused, FolderMissing, LeaseLost, MailAccountsError, PermissionMissing
 from mailaccounts.mail.headers import parse_headers
 from mailaccounts.models import Ending, MailAccount, Preview
 from mailaccounts.queue import Job, enqueue
@@ -51,6 +51,11 @@ def count(account_id: int) -> None:
     """Counts what was asked for, unless that is done, or another worker does it. What goes wrong is in the preview."""
     preview = Preview.objects.select_related("account").filter(account=account_id, ended="").first()
     if preview is None:
+        return
+    if preview.account.paused_at is not None:
+        paused = AccountPaused(address=preview.account.address)
+        preview.ended, preview.problem = paused.code, paused.message
+        preview.save(update_fields=["ended", "problem"])
         return
     held = lease.claim(preview.account, state=lease.WAITING, stage="Signing in")
     if held is None:

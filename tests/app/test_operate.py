@@ -13,9 +13,9 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from mailaccounts import tasks
-from mailaccounts.models import ERASING, AccountStatus, AuditEntry, MailAccount
+from mailaccounts.models import ERASING, AccountStatus, AuditEntry, MailAccount, Preview
 from mailaccounts.queue import Job
-from mailaccounts.services import due, operate, sample, watch_claims
+from mailaccounts.services import due, operate, preview, sample, watch_claims
 from mailaccounts.services.sync import sync_account
 from tests.app.builders import make_account, make_credential, make_user
 
@@ -58,6 +58,15 @@ def test_nothing_is_read_from_a_paused_account() -> None:
     assert report.error is not None
     assert report.error.code == "account_paused"
     assert actions(paused) == [("paused", boss)]
+
+
+def test_nothing_is_counted_ahead_of_the_first_sync_either() -> None:
+    account = ready(begun=False, paused_at=timezone.now())
+    assert preview.ask(account, since=None)
+    preview.count(account.pk)
+    told = Preview.objects.get(account=account)
+    assert told.ended == "account_paused"
+    assert "until an administrator resumes it" in told.problem
 
 
 def test_a_watcher_lets_go_of_an_account_that_is_paused() -> None:
