@@ -187,6 +187,20 @@ def test_a_picture_is_shown_to_whoever_may_read_its_message_still_and_at_no_addr
 
 
 @pytest.mark.parametrize(("visibility", "shown", "access"), SHOWS)
+def test_a_search_of_the_inbox_finds_ones_own_mail_only(
+    client: Client, message: Message, colleague: Any, visibility: str, shown: str, access: Access | None
+) -> None:
+    message.account.visibility, message.shown = visibility, shown
+    message.account.save()
+    message.save()
+    for user in (colleague, make_user("stranger"), message.account.owner):
+        client.force_login(user)
+        for words in (SUBJECT, BODY):
+            page = content(client.get(reverse("inbox"), {"q": words, "folder": "all"}))
+            assert (f"/mail/{message.thread_id}/" in page) == (user == message.account.owner), f"{user} {words}"
+
+
+@pytest.mark.parametrize(("visibility", "shown", "access"), SHOWS)
 def test_what_is_done_in_an_inbox_is_done_and_taken_back_by_its_owner_only(
     client: Client, message: Message, colleague: Any, visibility: str, shown: str, access: Access | None
 ) -> None:
