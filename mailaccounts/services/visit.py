@@ -17,7 +17,8 @@ from mailaccounts.services.changes import Changes
 from mailaccounts.services.examine import Examination
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from mailaccounts.mail.types import FolderState
     from mailaccounts.models import Folder
@@ -110,12 +111,26 @@ class Visit:
         return told
 
     def _left_alone(self, criteria: Sequence[bytes]) -> set[int]:
-        since, below = self.work.account.reaches_to, self.folder.last_uid + 1
         found: set[int] = set()
+        examined = list(self._examined())
         for start in range(0, len(criteria), CRITERIA):
             any_of = criteria[start : start + CRITERIA]
-            found.update(self.work.session.search(since=since, below=below, any_of=any_of))
+            for above, below, since in examined:
+                found.update(self.work.session.search(above=above, below=below, since=since, any_of=any_of))
         return found.difference(places.stored_uids(self.folder), quarantine.uids_of(self.folder))
+
+    def _examined(self) -> Iterator[tuple[int, int, date | None]]:
+        """The parts of the folder that were examined, as UIDs between two others and since a day. What is still to be
+        read of history is judged then."""
+        folder, since, below = self.folder, self.work.account.reaches_to, self.folder.last_uid + 1
+        if history(folders.cursor_of(folder), since=since) is None:
+            yield 0, below, since
+            return
+        yield folder.history_until - 1, below, since
+        if folder.history_below:
+            yield folder.history_below - 1, folder.history_until, _later(since, folder.history_to)
+        if folder.history_since:  # earlier passes came so far
+            yield 0, folder.history_below or folder.history_until, _later(since, folder.history_since)
 
     def join(self, *, uids: Sequence[int]) -> bool:
         """Stores messages that were left alone, now that their conversation turned out to have a contact; False when
@@ -230,3 +245,7 @@ class Visit:
             highestmodseq=seen.highestmodseq,
             synced_at=timezone.now(),
         )
+
+
+def _later(*days: date | None) -> date | None:
+    return max((day for day in days if day is not None), default=None)

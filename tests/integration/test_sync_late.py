@@ -11,7 +11,7 @@ from django.utils import timezone
 from crm.contacts import save_contact, set_domains
 from mailaccounts.errors import ProtocolFault
 from mailaccounts.mail.imap import ImapSession
-from mailaccounts.models import DirectoryChange
+from mailaccounts.models import DirectoryChange, Tally
 from mailaccounts.services import directory
 from mailaccounts.services import round as rounds
 from mailaccounts.services.compare import compare_account
@@ -112,6 +112,21 @@ def test_an_account_learns_of_it_at_once_and_tells_how_far_it_is(read: MailAccou
     assert directory.looking(changes) == directory.Looking(mailboxes=1, done=0)
     sync_account(read.pk)
     assert directory.looking(changes) == directory.Looking(mailboxes=1, done=1)
+
+
+def test_history_that_is_still_to_be_read_is_not_searched_and_the_ledger_stays_right(
+    account: MailAccount, mailbox: SandboxMailbox, settings: SettingsWrapper
+) -> None:
+    settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "HEADER_BATCH": 2, "SYNC_BUDGET": 0}
+    for number in range(8):
+        mailbox.append(letter(STRANGER if number % 2 else CONTACT, message_id=f"{number}@x"))
+    assert not sync_account(account.pk).finished
+    save_contact(name="Maria", addresses=[CONTACT])
+    while not sync_account(account.pk).finished:
+        pass
+    tally = Tally.objects.get(account=account)
+    assert stored_ids(account) == ["0@x", "2@x", "4@x", "6@x"]
+    assert (tally.examined, tally.stored, tally.skipped, tally.again) == (8, 4, 4, 0)
 
 
 def test_an_account_that_has_yet_to_begin_is_not_waited_for(read: MailAccount) -> None:
