@@ -56,5 +56,5 @@ $(DEMO): pyproject.toml requirements.lock | .venv/bin/python
 
 $(TESTS): pyproject.toml requirements.lock | .venv/bin/python
 	@echo "Installing the product and its test tools (a minute or two the first time) …"
-	@$(INSTALL) -e '.[postgres,redis,sandbox,dev]'
+	@$(INSTALL) -e '.[postgres,redis,metrics,tracing,sandbox,dev]'
 	@touch $@ $(DEMO)

@@ -45,6 +45,13 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # the package ha
                 raise ImproperlyConfigured(f"{name} names {word!r}, which is none of {', '.join(known)}")
         return words
 
+    def one_of(self, name: str, known: Sequence[str]) -> str:
+        """One of the ``known`` names; the first unless told."""
+        value = self.text(name, known[0])
+        if value not in known:
+            raise ImproperlyConfigured(f"{name} is none of {', '.join(known)}")
+        return value
+
     def level(self, name: str, default: str) -> str:
         """The name of a level of logging."""
         value = self.text(name, default).upper()

@@ -29,6 +29,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)  # how many in front of us add X-Forwarded-* headers
 SECURE_SSL_REDIRECT = not DEBUG
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked from within, past the proxy
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_SAMESITE = "Lax"  # and not Strict: the provider's redirect back to us has to carry the session
@@ -66,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mailaccounts.middleware.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -178,13 +180,17 @@ STORAGES = {
 # --- logs: to stderr, without secrets --------------------------------------------------------------------------
 
 LOG_LEVEL = env.level("LOG_LEVEL", "INFO")
+LOG_FORMAT = env.one_of("LOG_FORMAT", ("line", "json"))
 LIBRARY_LOG_LEVEL = env.level("LIBRARY_LOG_LEVEL", "WARNING")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"redact": {"()": "mailaccounts.redact.RedactingFilter"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": "line"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "mailaccounts.logs.JsonFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         # Django's own handlers don't redact, and runserver's lines hold the provider's callback with its code.
@@ -200,6 +206,7 @@ MAILACCOUNTS = {
     "SECRET_KEYS": env.words("MAILACCOUNTS_SECRET_KEYS"),
     "HOOKS": "crm.hooks.CrmHooks",
     "SITE_URL": env.text("SITE_URL"),
+    "METRICS_TOKEN": env.text("METRICS_TOKEN"),
     "CA_BUNDLE": env.text("MAILACCOUNTS_CA_BUNDLE"),
     "ALLOW_PRIVATE_HOSTS": env.words("MAILACCOUNTS_ALLOW_PRIVATE_HOSTS"),
     "PRESETS_FILE": env.text("MAILACCOUNTS_PRESETS_FILE"),

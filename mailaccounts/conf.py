@@ -44,6 +44,7 @@ class Settings:
     secret_keys: tuple[str, ...] = field(default=(), repr=False)  # base64 of 32 bytes; first seals, all open
     hooks: str = "mailaccounts.hooks.Hooks"  # what the host decides
     site_url: str = ""  # of the CRM, as people reach it: for links in mail
+    metrics_token: str = field(default="", repr=False)  # that Prometheus brings; without one there are no metrics
     clients: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)  # app registrations
     ca_bundle: str = ""  # PEM file trusted beside the system's, for mail servers and identity providers
     allow_private_hosts: tuple[str, ...] = ()  # addresses or networks that may be private, on any port

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from enum import StrEnum
+from typing import Any
 
 from django.db import transaction
 from django_q.brokers import get_broker
 from django_q.conf import Conf
 from django_q.models import Schedule
+from django_q.signals import pre_execute
 from django_q.tasks import async_task
+
+from mailaccounts import logs
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +54,17 @@ def enqueue(job: Job, *ids: int) -> None:
 
 def _send(job: Job, ids: tuple[int, ...]) -> None:
     try:
-        async_task(job.value, *ids, save=False)
+        async_task(job.value, *ids, save=False, group=logs.correlation() or None)
     except Exception as error:  # noqa: BLE001 - every broker has errors of its own
         logger.error("%s couldn't be queued: %s", job.name, type(error).__name__)
+
+
+def _correlate(*, task: dict[str, Any], **_: Any) -> None:
+    """What a task logs goes under the id of what queued it."""
+    logs.correlate(str(task.get("group") or ""))
+
+
+pre_execute.connect(_correlate, dispatch_uid="mailaccounts.queue")
 
 
 def waiting() -> int:

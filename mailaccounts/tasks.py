@@ -5,9 +5,12 @@ Nothing leaves a task but None: what django-q2 stores of a failure is the except
 
 from __future__ import annotations
 
+from functools import partial
+
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services import (
     actions,
+    beats,
     campaign_work,
     canary,
     directory,
@@ -59,6 +62,7 @@ def tick() -> None:
         directory.enqueue_due,
         sweep,
         figures.remember_hour,
+        partial(beats.note, beats.TICK),
     ):
         safely(work)
 

@@ -23,6 +23,7 @@ from mailaccounts.views import (
     outbox,
     privacy,
     probe,
+    probes,
     quarantine,
     servers,
     tenants,
@@ -94,6 +95,9 @@ mail: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("metrics", probes.metrics, name="metrics"),
     path("settings/email-accounts/", include(pages)),
     path("mail/", include(mail)),
     # One callback per provider: answers can't be mixed up between them (RFC 9700 §4.4).

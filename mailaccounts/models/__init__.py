@@ -5,6 +5,7 @@ from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, 
 from mailaccounts.models.action import Act, ActionState, MailAction
 from mailaccounts.models.alias import Alias
 from mailaccounts.models.audit import AuditAction, AuditEntry
+from mailaccounts.models.beat import Beat
 from mailaccounts.models.blocked import Blocked
 from mailaccounts.models.client import ClientProof, OAuthClient
 from mailaccounts.models.credential import Credential, CredentialState
@@ -56,6 +57,7 @@ __all__ = [
     "Attachment",
     "AuditAction",
     "AuditEntry",
+    "Beat",
     "Blocked",
     "ClientProof",
     "ConsentAttempt",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from mailaccounts import presets
+from mailaccounts import logs, presets, tracing
 from mailaccounts.conf import settings
 from mailaccounts.errors import (
     DeliveryUncertain,
@@ -36,13 +36,14 @@ def go_on_with(outgoing_id: int) -> None:
     held = outgoing.claim(outgoing_id)
     if held is None:
         return
-    match held.state:
-        case OutgoingState.QUEUED:
-            _send(held)
-        case OutgoingState.UNCERTAIN:
-            _look_for(held)
-        case OutgoingState.SENT:
-            _file(held)
+    with logs.about(held.account_id), tracing.span("mailaccounts.send", account=held.account_id, outgoing=held.pk):
+        match held.state:
+            case OutgoingState.QUEUED:
+                _send(held)
+            case OutgoingState.UNCERTAIN:
+                _look_for(held)
+            case OutgoingState.SENT:
+                _file(held)
 
 
 def files_sent(account: MailAccount) -> bool:
@@ -59,9 +60,11 @@ def _send(held: Outgoing) -> None:
         return  # by its author, or by a worker that took this one for lost
     except DeliveryUncertain as error:
         outgoing.uncertain(held, error)
+        tracing.fail(error.code)
         logger.warning("outgoing %d: %s", held.pk, error.code)
     except MailAccountsError as error:
         outgoing.not_handed_over(held, error, credential_id=credential_id)
+        tracing.fail(error.code)
         logger.warning("outgoing %d: not sent: %s", held.pk, error.code)
     else:
         logger.info("outgoing %d: sent", held.pk)
@@ -110,6 +113,7 @@ def _file(held: Outgoing) -> None:
         in_sent(held, file=True)
     except MailAccountsError as error:
         outgoing.not_filed(held, error, credential_id=credential_id)
+        tracing.fail(error.code)
         logger.warning("outgoing %d: not filed: %s", held.pk, error.code)
     else:
         outgoing.filed(held)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def poll(account_ids: Sequence[int]) -> None:
     threads = min(settings.polls_at_once, len(account_ids))
     with ThreadPoolExecutor(threads, thread_name_prefix="poll") as pool:
         for _ in range(threads):
-            pool.submit(_work_off, waiting, until=until)
+            pool.submit(copy_context().run, _work_off, waiting, until=until)  # its log lines belong together
     if waiting:
         put_back(waiting)
 

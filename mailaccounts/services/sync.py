@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError
 from django.utils import timezone
 
+from mailaccounts import logs, tracing
 from mailaccounts.conf import settings
 from mailaccounts.errors import (
     AccountBusy,
@@ -50,6 +51,14 @@ logger = logging.getLogger(__name__)
 def sync_account(account_id: int, *, progress: Progress | None = None) -> SyncReport:
     """Syncs until nothing is new or the time budget is spent. What goes wrong with the account is in the report and
     on the account; MailAccount.DoesNotExist when it is gone, and only faults of our own are raised."""
+    with logs.about(account_id), tracing.span("mailaccounts.sync", account=account_id):
+        report = _sync(account_id, progress=progress)
+        if report.error is not None:
+            tracing.fail(report.error.code)
+        return report
+
+
+def _sync(account_id: int, *, progress: Progress | None) -> SyncReport:
     started, since = time.monotonic(), timezone.now()
     account = MailAccount.objects.get(pk=account_id)
     report = SyncReport(account=account.address, status=account.status)

@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from mailaccounts import tracing
 from mailaccounts.crypto import Secret
 from mailaccounts.errors import (
     GrantRevoked,
@@ -141,7 +142,10 @@ def _renew(grant: Grant, *, claim: int) -> Grant:
     """Refreshes under ``claim`` and returns the grant as it then stands in the database."""
     provider = clients.label(grant.client.provider)
     try:
-        with guard(_endpoint(grant), host=provider, outages=(ProviderUnavailable,), answers=(SignInLocked,)):
+        with (
+            tracing.span("mailaccounts.refresh", provider=grant.client.provider),
+            guard(_endpoint(grant), host=provider, outages=(ProviderUnavailable,), answers=(SignInLocked,)),
+        ):
             registrations.ask(grant.client, partial(_rotate, grant, claim))
     except InteractionRequired:
         raise  # a policy may let the same grant pass again later

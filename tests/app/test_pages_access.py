@@ -42,6 +42,7 @@ OF_STAFF = (
     "/settings/personal-data/",
 )  # walked in tests/crm/test_barring.py, test_personal_data.py
 OF_MAIL = "/mail/"  # walked in tests/crm/test_mail_access.py
+OF_MACHINES = ("/healthz", "/readyz", "/metrics")  # tried in tests/app/test_probes.py
 ALIAS = "/settings/email-accounts/aliases/{token}/"
 BLOCKED = "/settings/email-accounts/{pk}/privacy/blocked/{blocked}/"
 INVITATION = "/settings/email-accounts/invitation/{token}/"
@@ -59,7 +60,7 @@ def addresses(patterns: Any = None, route: str = "/", namespace: str = "") -> It
             )
 
 
-PAGES = sorted(addresses())
+PAGES = sorted((name, address) for name, address in addresses() if address not in OF_MACHINES)
 BEHIND_SIGN_IN = [page for page in PAGES if page[0] != "mailaccounts:picture"]  # which goes by its signature
 PEOPLES = [
     (name, address)
