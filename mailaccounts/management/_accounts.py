@@ -1,4 +1,4 @@
-"""Which accounts a command is for: those named, or all that are connected and not paused."""
+"""Which accounts a command is for: those named, or all that are connected, have begun and are not paused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_account_arguments(parser: CommandParser, *, verb: str) -> None:
     parser.add_argument("address", nargs="*", metavar="ADDRESS", help=f"the mailboxes to {verb}")
-    parser.add_argument("--all", action="store_true", help="every connected mailbox that isn't paused")
+    parser.add_argument("--all", action="store_true", help="every connected mailbox that has begun and isn't paused")
 
 
 def chosen_accounts(addresses: list[str], *, everyone: bool, verb: str) -> list[MailAccount]:
@@ -22,7 +22,7 @@ def chosen_accounts(addresses: list[str], *, everyone: bool, verb: str) -> list[
         raise UsageError(f"Name the mailboxes to {verb}, or say --all.")
     accounts = MailAccount.objects.order_by("address", "pk")
     if everyone:
-        return list(accounts.exclude(status=AccountStatus.DISCONNECTED).filter(paused_at__isnull=True))
+        return list(accounts.exclude(status=AccountStatus.DISCONNECTED).filter(paused_at__isnull=True, begun=True))
     found: dict[int, MailAccount] = {}
     for address in addresses:
         matches = accounts.filter(address__iexact=address)

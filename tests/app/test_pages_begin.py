@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -124,6 +126,16 @@ def test_whatever_asks_for_a_sync_nothing_is_read_before(client: Client, account
         assert found.code == "not_begun"
     account.refresh_from_db()
     assert (account.status, account.failures) == ("new", 0)
+
+
+def test_the_command_for_all_mailboxes_leaves_it_out(account: MailAccount) -> None:
+    out = io.StringIO()
+    call_command("sync_mailboxes", "--all", "--json", stdout=out)
+    assert out.getvalue() == ""
+    with pytest.raises(SystemExit) as failed:
+        call_command("sync_mailboxes", account.address, "--json", stdout=out)
+    assert failed.value.code == 1
+    assert '"code": "not_begun"' in out.getvalue()
 
 
 def test_reconnecting_doesnt_answer_the_question(world: Sandbox, mailbox: SandboxMailbox, client: Client) -> None:
