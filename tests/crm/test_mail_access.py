@@ -106,6 +106,7 @@ WITHOUT_MAIL = {
     *("home", "contact_add", "contact_edit", "contact_remove", "contact_looking"),
     "left_behind",
     *("company_edit", "company_remove", "company_looking"),
+    *("mailaccounts:healthz", "mailaccounts:readyz", "mailaccounts:metrics"),  # for machines
 }
 
 
