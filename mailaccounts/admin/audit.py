@@ -1,11 +1,25 @@
-"""The audit trail, to look at: what was done with accounts, by whom, when. It holds no content of mail."""
+"""The audit trail, to look at and to take along: what was done with accounts, by whom, when. No content of mail."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseNotAllowed, StreamingHttpResponse
+from django.urls import path
 
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import AuditEntry
+from mailaccounts.services import audit_export
+
+if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
+
+FORMS = {
+    "csv": ("text/csv; charset=utf-8", audit_export.as_csv),
+    "json": ("application/x-ndjson", audit_export.as_json),
+}
 
 
 @admin.register(AuditEntry)
@@ -16,4 +30,23 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_display_links = ("at",)
     ordering = ("-at", "-pk")
     search_fields = ("address", "actor__username")
+    search_help_text = "Address, or who did it"
     fields = ("at", "action", "actor", "owner", "account", "address", "facts")
+
+    def get_urls(self) -> list[Any]:
+        export = self.admin_site.admin_view(self.export)
+        return [path("export/", export, name="mailaccounts_auditentry_export"), *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """POST: the entries that the list with these filters leads to, all of them, as ``form`` "csv" or "json"."""
+        if not (self.has_view_permission(request) and request.user.has_perm("mailaccounts.export_auditentry")):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        form = "json" if request.POST.get("form") == "json" else "csv"
+        content_type, write = FORMS[form]
+        listed = self.get_changelist_instance(request).get_queryset(request)
+        audit_export.note(actor=request.user, form=form)
+        response = StreamingHttpResponse(write(audit_export.lines(listed)), content_type=content_type)
+        response["Content-Disposition"] = f'attachment; filename="audit-trail.{form}"'
+        return response

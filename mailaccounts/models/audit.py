@@ -29,6 +29,7 @@ class AuditAction(models.TextChoices):
     RESUMED = "resumed", _("Resumed")
     ASKED = "asked", _("Asked its owner to sign in again")
     TESTED = "tested", _("Tested its connection")
+    TRAIL_EXPORTED = "trail_exported", _("Exported the audit trail")
 
 
 class AuditEntry(models.Model):
@@ -54,6 +55,7 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit entries")
+        permissions = [("export_auditentry", "Can export the audit trail")]
         ordering = ("-at",)
         constraints = [
             models.CheckConstraint(condition=models.Q(action__in=AuditAction.values), name="auditentry_action_known"),

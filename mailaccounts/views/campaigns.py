@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from mailaccounts.conf import settings
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import MigrationRun
+from mailaccounts.rules.cells import harmless
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.services import campaign, readiness
 from mailaccounts.services.readiness import Way
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from mailaccounts.views.access import Request
 
 SHOWN = 500  # accounts in the table of those who can move
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what makes a spreadsheet run a cell
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def export(request: Request, run: UUID) -> HttpResponse:
         if writer is None:
             writer = csv.DictWriter(response, list(line))
             writer.writeheader()
-        writer.writerow({name: f"'{cell}" if cell.startswith(FORMULA) else cell for name, cell in line.items()})
+        writer.writerow({name: harmless(cell) for name, cell in line.items()})
     return response
 
 

@@ -1,0 +1,44 @@
+"""Writes the audit trail to stdout, for an archive or another system."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mailaccounts.management._output import OutputCommand, UsageError
+from mailaccounts.models import AuditEntry, Look
+from mailaccounts.services import audit_export
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+
+class Command(OutputCommand):
+    help = "Writes what was done with accounts, and who looked at somebody's mail, as CSV; oldest first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--since", metavar="YYYY-MM-DD", help="from this day on (UTC)")
+        parser.add_argument("--until", metavar="YYYY-MM-DD", help="up to this day and including it (UTC)")
+        parser.add_argument("--account", metavar="ADDRESS", help="of this mailbox only")
+        super().add_arguments(parser)
+
+    def handle(self, *, since: str | None, until: str | None, account: str | None, **options: Any) -> None:
+        entries, looks = AuditEntry.objects.all(), Look.objects.all()
+        if since:
+            entries, looks = entries.filter(at__gte=_day(since)), looks.filter(at__gte=_day(since))
+        if until:
+            end = _day(until) + timedelta(days=1)
+            entries, looks = entries.filter(at__lt=end), looks.filter(at__lt=end)
+        if account:
+            entries, looks = entries.filter(address__iexact=account), looks.filter(account__address__iexact=account)
+        write = audit_export.as_json if options["json"] else audit_export.as_csv
+        audit_export.note(actor=None, form="json" if options["json"] else "csv")
+        for line in write(audit_export.lines(entries, looks)):
+            self.stdout.write(line, ending="")
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise UsageError(f"{text} is not a day. Write it as YYYY-MM-DD.") from None
