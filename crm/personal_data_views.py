@@ -89,5 +89,5 @@ def _asked(request: HttpRequest) -> Person:
 
 def _person(typed: str) -> Person | None:
     """Whose these addresses are, separated by spaces or commas; None where there are none."""
-    found = [each for each in re.split(r"[\s,;]+", typed.replace("\0", "")) if "@" in each.strip("@")]
+    found = [each for each in re.split(r"[\s,;]+", typed.replace("\0", "")) if "@" in each[1:-1] and each[0] != "@"]
     return Person.known_by(found[:MOST_ADDRESSES]) if found else None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CONTACTS_A_PAGE = 25
 MESSAGES_A_PAGE = 30
+ON_A_TIMELINE = "On a timeline"  # not whose: looks outlast whoever is erased
 
 
 @login_required
@@ -109,7 +110,7 @@ def _timeline(request: HttpRequest, whose: Contact | Company) -> dict[str, Any]:
     _tell_people(mail)
     _tell_text(mail, user=request.user)
     others = [each for each in mail if each.text and not each.own]
-    looks.note_all(others, viewer=request.user, why=f"On the timeline of {whose}"[:200])
+    looks.note_all(others, viewer=request.user, why=ON_A_TIMELINE)
     return {
         "page": page,
         "has_accounts": mailbox.accounts_for(request.user).exists,  # asked where there is no mail to show

@@ -21,6 +21,7 @@ class Erasing(models.Model):
     of a PERSON each message that they take part in, whoever else does. In the mailboxes of ``owner``, or in all for
     None. ``asked_by`` may watch it.
 
+    ``syncs`` were at work when it began, and still are, as [account, lease]: they may store what is to be erased.
     ``done`` of ``total`` conversations were looked at, and ``messages`` erased, ``erased``
     by the account's number. Once it is over, at ``done_at``, it
     knows of nobody any more: ``patterns`` are empty. A worker has it until ``worked_until``.
@@ -31,6 +32,7 @@ class Erasing(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
 
+    syncs = models.JSONField(null=True, editable=False)
     total = models.PositiveIntegerField(null=True, blank=True)
     done = models.PositiveIntegerField(default=0)
     messages = models.PositiveIntegerField(default=0)

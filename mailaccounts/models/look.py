@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Look(models.Model):
-    """Who was shown what of an account's mail, when, and where or what for (``why``, in words). No content of mail.
+    """Who was shown what of an account's mail, when, and where or what for (``why``, in words). No content of mail, no
+    word on whom it is with: looks outlast those who are erased.
 
     ``message`` is empty once that is erased, ``viewer`` once there is no such user any more.
     """

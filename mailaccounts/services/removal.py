@@ -1,11 +1,12 @@
-"""Takes messages out of the store, whatever the reason, with what would be left of their conversations."""
+"""Takes messages out of the store, whatever the reason, with what would be left of their conversations: those that go
+on are called after their first message that is left."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 
 from mailaccounts.models import MailAccount, Message, Thread
 from mailaccounts.services import summaries, tallying
@@ -28,8 +29,9 @@ def remove(which: QuerySet[Message]) -> int:
     batch = list(which.values_list("pk", "thread", "account")[:MESSAGES])
     Message.objects.filter(pk__in=[pk for pk, _, _ in batch]).only("pk").delete()  # and no body is read for it
     threads = {thread for _, thread, _ in batch}
-    left = Exists(Message.objects.filter(thread=OuterRef("pk")))
-    Thread.objects.filter(~left, pk__in=threads).delete()
+    left = Message.objects.filter(thread=OuterRef("pk")).order_by("received_at", "pk")
+    Thread.objects.filter(~Exists(left), pk__in=threads).delete()
+    Thread.objects.filter(pk__in=threads).update(subject=Subquery(left.values("subject")[:1]))
     for account_id, count in Counter(account for _, _, account in batch).items():
         summaries.refresh(account_id, threads)
         tallying.add(account_id, {"erased": count})

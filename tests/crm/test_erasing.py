@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from crm.models import TimelineEntry
-from mailaccounts.models import AuditEntry, Erasing, Message, Thread, Why
+from mailaccounts.models import AuditEntry, Erasing, Message, Preview, Thread, Why
 from mailaccounts.services import forgetting, justified, removal
 from mailaccounts.services.justified import Unjustified
 from tests.app.builders import make_account, make_outgoing, make_user
@@ -149,12 +149,62 @@ def test_once_it_is_over_owners_can_read_what_became_of_their_mail_and_nobody_wh
     assert (erasing.patterns, erasing.done_at is not None) == ([], True)
 
 
+def test_a_sync_at_work_may_store_what_is_to_be_erased_and_is_waited_for(account: MailAccount) -> None:
+    maria = make_contact(MARIA)
+    account.lease_owner, account.lease_until = "somebody", timezone.now() + timedelta(minutes=1)
+    account.save()
+    maria.delete()
+    erasing = forgetting.begin([MARIA], why=Why.PERSON, asked_by=None)
+    assert not forgetting.go_on(erasing.pk)
+    store_message(account, sender=MARIA, to=account.address)
+    account.lease_owner = "the next one, which knows nobody any more"[:32]
+    account.save()
+    assert not forgetting.go_on(erasing.pk)
+    account.lease_owner = ""
+    account.save()
+    assert forgetting.go_on(erasing.pk)
+    assert not Message.objects.exists()
+
+
+def test_another_sync_that_began_later_is_not_waited_for(account: MailAccount) -> None:
+    other = make_account(lease_owner="somebody", lease_until=timezone.now() + timedelta(minutes=1))
+    store_message(account, sender=MARIA, to=account.address)
+    erasing = forgetting.begin([MARIA], why=Why.REMOVED, asked_by=None)
+    assert not forgetting.go_on(erasing.pk)
+    other.lease_owner = "somebody else"
+    other.save()
+    assert forgetting.go_on(erasing.pk)
+
+
+def test_what_quotes_a_person_goes_with_what_it_quotes_once_it_is_not_about_to_be_sent(account: MailAccount) -> None:
+    make_contact("thomas@c.test")
+    letter = store_message(account, sender=MARIA, to=account.address, subject="About my divorce")
+    answer = store_message(account, sender="thomas@c.test", to=account.address, thread=letter.thread, subject="Lunch")
+    make_outgoing(account, in_reply_to=letter, body_text="> I am ill")
+    make_outgoing(account, forwards=letter).enclosed.create(position=0, name="diagnosis.pdf", content=b"%PDF")
+    in_the_post = {"raw": b"...", "queued_at": timezone.now()}
+    make_outgoing(account, forwards=letter, state="uncertain", **in_the_post)
+    kept = make_outgoing(account, in_reply_to=answer)
+    posted = make_outgoing(account, forwards=letter, state="queued", **in_the_post)
+    erasing = forgetting.begin([MARIA], why=Why.PERSON, asked_by=None)
+    assert not forgetting.go_on(erasing.pk), "somebody is about to get it"
+    assert Message.objects.count() == 2
+    posted.state, posted.sent_at, posted.filing, posted.raw = "sent", timezone.now(), "done", None
+    posted.save()
+    assert forgetting.go_on(erasing.pk)
+    assert list(Message.objects.all()) == [answer]
+    assert list(account.outgoing.all()) == [kept]
+    assert Thread.objects.get().subject == "Lunch"
+
+
 def test_of_a_person_everything_goes_even_what_was_written_to_them(account: MailAccount) -> None:
     make_contact("thomas@c.test")
     message = store_message(account, sender=MARIA, to=account.address)
     other = store_message(account, sender="thomas@c.test", to=account.address, thread=message.thread)
     make_outgoing(account).recipients.create(role="to", position=0, address="Maria@C.test")
+    Preview.objects.create(account=make_account(), asked_at=timezone.now(), people=[[MARIA, 7]])
     erasing = forgetting.begin([MARIA], why=Why.PERSON, asked_by=None)
     assert forgetting.go_on(erasing.pk)
     assert list(Message.objects.all()) == [other]
     assert not account.outgoing.exists()
+    assert not Preview.objects.exists()

@@ -129,7 +129,7 @@ def test_nobody_else_finds_the_pages(client: Client, account: MailAccount) -> No
     assert Contact.objects.exists()
 
 
-@pytest.mark.parametrize("typed", ["nonsense", "@", "\0", ", ;"])
+@pytest.mark.parametrize("typed", ["nonsense", "@", "@a@c.test", "a@", "\0", ", ;"])
 def test_what_is_no_address_gets_a_sentence_and_erases_nothing(client: Client, officer: Any, typed: str) -> None:
     assert client.get(PAGE, {"person": typed}).status_code == 200
     assert client.post(f"{PAGE}erase/", {"person": typed, "confirmed": "1"}).status_code == 404

@@ -130,7 +130,7 @@ def test_a_colleague_sees_as_much_as_the_owner_lets_them_and_that_is_noted(clien
         seen[visibility] = ("A question" in page, "How much?" in page, Look.objects.count())
         assert "Colleagues see" not in page
     assert seen == {"owner": (False, False, 0), "subject": (True, False, 0), "everything": (True, True, 1)}
-    assert Look.objects.get().why == "On the timeline of Maria Anders"
+    assert Look.objects.get().why == "On a timeline", "looks outlast those who are erased"
 
 
 def test_a_message_through_two_mailboxes_is_shown_through_the_one_that_shows_more_and_names_both(
