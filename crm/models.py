@@ -106,6 +106,7 @@ class Contact(models.Model):
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
         ordering = ("name", "pk")
+        indexes = [models.Index(fields=["name", "id"], name="contact_by_name")]
         permissions = [("handle_personal_data", _("Can tell and erase what is stored about a person"))]
 
     def __str__(self) -> str:

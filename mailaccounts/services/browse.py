@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from mailaccounts import selectors
 from mailaccounts.models import Folder, MailAccount, Message, Thread, ThreadFolder
@@ -122,12 +122,12 @@ def found(wanted: Wanted, words: Words, *, page: int, count: int) -> Page:
     if wanted.folders is not None:
         lying = ThreadFolder.objects.filter(folder__in=wanted.folders)
         messages = messages.filter(thread__in=lying.values("thread"))
-    parts = []
-    for account_id in wanted.accounts:
-        holding = messages.filter(search.Holds(words, account_id), account=account_id)
-        part = Message.objects.filter(pk__in=holding.order_by("-received_at").values("pk")[: search.MOST])
-        parts.append(part.values_list("received_at", "pk", "thread_id"))
-    rows = sorted(_all_of(parts), reverse=True)[: search.MOST]
+    parts = [
+        Message.objects.filter(pk__in=part).values_list("received_at", "pk", "thread_id")
+        for account_id in wanted.accounts
+        for part in _with(words, messages.filter(account=account_id), account_id)
+    ]
+    rows = sorted(set(_all_of(parts)), reverse=True)[: search.MOST]
     ranks = index.ranks(words, [pk for _, pk, _ in rows])
     best: dict[int, int] = {}
     for _, pk, thread in sorted(rows, key=lambda row: ranks.get(row[1], 0), reverse=True):  # of equals, the newest
@@ -142,6 +142,19 @@ def found(wanted: Wanted, words: Words, *, page: int, count: int) -> Page:
         excerpts={key: Excerpt.read(*excerpts[best[key]]) for key in keys if best[key] in excerpts},
         limited=len(rows) == search.MOST,
     )
+
+
+def _with(words: Words, messages: QuerySet[Message], account_id: int) -> Iterator[QuerySet[Any, Any]]:
+    """The keys of those of the account's ``messages`` that have the words. First of the newest there are: words that
+    very many have are found there often enough, and then nothing else is looked at; the index would lead to them all.
+    """
+    newest_there_are = Message.objects.filter(account=account_id).order_by("-received_at").values("pk")
+    there = search.Holds(words, account_id, by_index=False)
+    among = messages.filter(there, pk__in=newest_there_are[: search.NEWEST]).order_by("-received_at").values("pk")
+    yield among[: search.MOST]
+    enough = Exists(among[search.MOST - 1 : search.MOST])
+    everywhere = messages.filter(~enough, search.Holds(words, account_id))
+    yield everywhere.order_by("-received_at").values("pk")[: search.MOST]
 
 
 def _ordered(wanted: Wanted, below: Place | None) -> Iterator[QuerySet[Any, Any]]:

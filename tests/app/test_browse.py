@@ -146,6 +146,22 @@ def test_of_more_than_can_be_looked_at_the_newest_are(account: MailAccount, monk
     assert browse.found(everything(account), search.read("offer"), page=0, count=9).limited
 
 
+@pytest.mark.parametrize("newest", [1, 3, 6])
+def test_it_makes_no_difference_among_how_many_messages_words_are_looked_for_first(
+    account: MailAccount, monkeypatch: pytest.MonkeyPatch, newest: int
+) -> None:
+    monkeypatch.setattr(search, "NEWEST", newest)
+    monkeypatch.setattr(search, "MOST", 2)
+    second = make_account(account.owner)
+    for hour, subject in enumerate(["offer 0", "offer 1", "else", "offer 2", "else", "else"]):
+        put(account, subject, hours=hour)
+        put(second, f"second {subject}", hours=hour - 10)
+    assert sorted(subjects("offer", account)) == ["offer 1", "offer 2"]
+    assert sorted(subjects("offer", second)) == ["second offer 1", "second offer 2"]
+    assert sorted(subjects("offer", account, second)) == ["offer 1", "offer 2"]
+    assert subjects("0", account) == ["offer 0"]
+
+
 def test_a_search_without_a_word_is_none(account: MailAccount) -> None:
     assert search.read(" ' \" - ...") == ()
     assert search.read('one "two  three" ') == ("one", "two  three")

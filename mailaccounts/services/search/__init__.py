@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["MOST", "Excerpt", "Holds", "Index", "Piece", "Words", "index", "pieces", "read"]
 
 MOST = 200
+NEWEST = 4000  # messages of a mailbox that are looked through before its index is
 MARKS = re.compile(f"{BEGIN}([^{BEGIN}{END}]*){END}")
 
 
 class Index(Protocol):
     """One statement for each call."""
 
-    def holds(self, words: Words, *, account_id: int, key: str) -> tuple[str, list[str]]:
+    def holds(self, words: Words, *, account_id: int, key: str, by_index: bool) -> tuple[str, list[str]]:
         """The condition on a message of the account that it has all of ``words``, as SQL and its parameters; ``key``
-        is its primary key, as the statement names it."""
+        is its primary key, as the statement names it. Whether the database may be led to it ``by_index``."""
 
     def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
         """How well each of these messages fits: more is better."""
@@ -56,13 +57,14 @@ class Holds(Func):
 
     output_field = BooleanField()
 
-    def __init__(self, words: Words, account_id: int) -> None:
+    def __init__(self, words: Words, account_id: int, *, by_index: bool = True) -> None:
         super().__init__(F("pk"))
-        self.words, self.account_id = words, account_id
+        self.words, self.account_id, self.by_index = words, account_id, by_index
 
     def as_sql(self, compiler: SQLCompiler, connection: Any, *_: Any, **__: Any) -> tuple[str, tuple[str, ...]]:
         key, _none = compiler.compile(self.source_expressions[0])
-        condition, parameters = INDEXES[connection.vendor].holds(self.words, account_id=self.account_id, key=key)
+        holds = INDEXES[connection.vendor].holds
+        condition, parameters = holds(self.words, account_id=self.account_id, key=key, by_index=self.by_index)
         return condition, tuple(parameters)
 
 

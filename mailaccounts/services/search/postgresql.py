@@ -22,9 +22,11 @@ TEXT = f"StartSel={BEGIN}, StopSel={END}, MaxWords=28, MinWords=14, ShortWord=0"
 class PostgreSQL:
     """Words are taken as they are, without a language: mail is in many."""
 
-    def holds(self, words: Words, *, account_id: int, key: str) -> tuple[str, list[str]]:
-        table = key.rpartition(".")[0]
-        return f"{table}.search @@ ({QUERY} && %s::tsquery)", [_query(words), f"'={account_id}'"]
+    def holds(self, words: Words, *, account_id: int, key: str, by_index: bool) -> tuple[str, list[str]]:
+        column = f"{key.rpartition('.')[0]}.search"
+        if not by_index:
+            column = f"({column} || ''::tsvector)"  # which is the same, and in no index
+        return f"{column} @@ ({QUERY} && %s::tsquery)", [_query(words), f"'={account_id}'"]
 
     def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
         with connection.cursor() as cursor:
