@@ -147,6 +147,7 @@ from mailaccounts.errors.working import (
     ChangedMeanwhile,
     ChangeRefused,
     LeaseLost,
+    MovedUnseen,
     NotBegun,
     NotDoneInTime,
 )
@@ -224,6 +225,7 @@ __all__ = [
     "MessageGone",
     "MessageRefused",
     "MessageTooLarge",
+    "MovedUnseen",
     "NetworkError",
     "NoConsentThere",
     "NoOrganisation",

@@ -83,3 +83,12 @@ class NotDoneInTime(ChangeRefused):
     code = "not_done_in_time"
     sentence = "The mail server couldn't be reached for a day."
     next_step = "Try again once the account is up to date."
+
+
+class MovedUnseen(ChangeRefused):
+    """The messages were moved, and no sync has yet found where they are now."""
+
+    code = "moved_unseen"
+    remedy = Remedy.WAIT
+    sentence = "Nobody knows yet where the messages are now."
+    next_step = "They are moved back as soon as a sync has found them."

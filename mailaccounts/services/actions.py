@@ -74,7 +74,7 @@ def move(user: Any, thread_ids: Collection[int], *, target: Folder | None = None
 
 def undo(user: Any, request: UUID) -> int:
     """Takes back what the user asked for: here at once, and in the mailbox by another action where it may have been
-    done there; of how many messages."""
+    done there, if only before a connection was lost; of how many messages."""
     actions = of_user(user).filter(request=request, undone=False).exclude(state=ActionState.REFUSED)
     count = 0
     for action in actions.order_by("-pk"):
@@ -83,7 +83,7 @@ def undo(user: Any, request: UUID) -> int:
                 continue
             if not MailAction.objects.filter(pk=action.pk, undone=False).update(undone=True):
                 continue
-            waiting = MailAction.objects.filter(pk=action.pk, state=ActionState.QUEUED)
+            waiting = MailAction.objects.filter(pk=action.pk, state=ActionState.QUEUED, failures=0)
             if waiting.update(state=ActionState.UNDONE):
                 at_once.take_back(action)
             elif action.state != ActionState.UNDONE:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -17,6 +19,7 @@ from mailaccounts.errors import (
     ChangeRefused,
     FolderMissing,
     MailAccountsError,
+    MovedUnseen,
     NetworkError,
     NotDoneInTime,
     ProtocolFault,
@@ -58,6 +61,10 @@ def carry_out(account_id: int) -> int:
                 if session is not None and session.closed:
                     session = None
                 done += _failed(action, error)
+            except Exception:  # a fault of ours or the database's: others wait behind it
+                with suppress(DatabaseError):
+                    _failed(action, MailAccountsError())
+                raise
             else:
                 done += 1
     finally:
@@ -85,6 +92,8 @@ def _work_on(session: ImapSession, action: MailAction) -> None:
     if not uids:
         if not action.undone:
             raise ChangedMeanwhile
+        if action.act == Act.MOVE and action.folder.role != FolderRole.ALL:
+            _insist_on_knowing(session, action)
         _note_marks(action, {})
     elif action.act != Act.MOVE:
         flag, on = at_once.FLAGS[Act(action.act)]
@@ -97,9 +106,21 @@ def _work_on(session: ImapSession, action: MailAction) -> None:
         _note_marks(action, session.marks(uids))
     else:
         assert action.target is not None  # noqa: S101 - only labels lead nowhere
-        copied = session.move(uids, action.target.name)
+        copied = _told_apart(session.move(uids, action.target.name))
         left = session.existing([uid for uid in uids if uid not in copied])
         _note_moved(action, action.target, lying, copied=copied, left=left)
+
+
+def _insist_on_knowing(session: ImapSession, action: MailAction) -> None:
+    """MovedUnseen when messages that are to be moved back aren't where they came from, so that they were moved: a sync
+    has yet to find them where the server put them without telling."""
+    assert action.target is not None  # noqa: S101 - only labels lead nowhere
+    before = MessageUid.objects.filter(message__id__among=action.messages, folder=action.target)
+    uids = list(before.filter(uidvalidity=F("folder__uidvalidity")).values_list("uid", flat=True))
+    is_same = uids and session.select(action.target.name).uidvalidity == action.target.uidvalidity
+    if is_same and len(session.existing(uids)) < len(uids):
+        enqueue(Job.SYNC, action.account_id)
+        raise MovedUnseen
 
 
 def _note_marks(action: MailAction, marks: Mapping[int, Marks]) -> None:
@@ -107,7 +128,7 @@ def _note_marks(action: MailAction, marks: Mapping[int, Marks]) -> None:
     with transaction.atomic():
         _lock(action)
         places.write_marks(action.folder, marks)
-        MessageUid.objects.filter(message__id__among=action.messages, moving_to=F("folder")).update(moving_to=None)
+        _settle(action)
         _conclude(action, refused=any(not _is_as_wanted(mark, action) for mark in marks.values()))
 
 
@@ -116,6 +137,12 @@ def _is_as_wanted(mark: Marks, action: MailAction) -> bool:
         return True  # labels are what the server makes of them
     flag, on = at_once.FLAGS[Act(action.act)]
     return (flag.lower() in {each.lower() for each in mark.flags}) is on
+
+
+def _told_apart(copied: Mapping[int, Copied]) -> dict[int, Copied]:
+    """Without places that the server names for several messages."""
+    times = Counter(copied.values())
+    return {uid: new for uid, new in copied.items() if times[new] == 1}
 
 
 def _note_moved(
@@ -141,7 +168,7 @@ def _note_moved(
                     row.delete()
                 else:
                     row.update(folder=target, uidvalidity=new.uidvalidity, uid=new.uid)
-        MessageUid.objects.filter(message__id__among=action.messages, moving_to=F("folder")).update(moving_to=None)
+        _settle(action)
         summaries.refresh_of(action.account_id, action.messages)
         _conclude(action, refused=bool(left))
         enqueue(Job.SYNC, action.account_id)
@@ -162,9 +189,16 @@ def _failed(action: MailAction, error: MailAccountsError) -> int:
     told = NotDoneInTime() if waits else error
     with transaction.atomic():
         _lock(action)
-        at_once.take_back(action)
+        if not (waits and action.undone):  # its undoing waited just as long, and it is shown as before
+            at_once.take_back(action)
+        _settle(action)
         _refuse(action, told)
     return 1
+
+
+def _settle(action: MailAction) -> None:
+    """What was about to come back to where it is, is there."""
+    MessageUid.objects.filter(message__id__among=action.messages, moving_to=F("folder")).update(moving_to=None)
 
 
 def _conclude(action: MailAction, *, refused: bool) -> None:
@@ -183,5 +217,6 @@ def _refuse(action: MailAction, error: MailAccountsError) -> None:
 
 
 def _lock(action: MailAction) -> None:
-    """Locks the account's row until the transaction ends."""
+    """Locks the account's row until the transaction ends; the user may have taken the action back before."""
     MailAccount.objects.select_for_update().filter(pk=action.account_id).first()
+    action.undone = MailAction.objects.filter(pk=action.pk, undone=True).exists()

@@ -363,3 +363,72 @@ def test_what_stays_where_it_was_though_the_server_said_yes_shows_there(at: Any)
         tasks.act(account.pk)
     assert lying(thread) == ["INBOX"]
     assert [each.code for each in actions.refused(account.owner)] == ["change_refused"]
+
+
+def test_two_messages_said_to_lie_at_one_place_are_left_to_the_next_sync(at: Any) -> None:
+    with at(
+        lambda peer: play(peer, {b"MOVE": b"* OK [COPYUID 5 1:2 77,77] .|OK done"}, able=b"IMAP4rev1 MOVE")
+    ) as server:
+        account, thread = one_message(server)
+        store_message(account, sender=CONTACT, to=account.address, thread=thread)
+        MessageUid.objects.exclude(uid=1).update(uid=2)
+        actions.move(account.owner, [thread.pk])
+        tasks.act(account.pk)
+    assert states() == [ActionState.DONE]
+
+
+def test_what_may_have_been_done_before_the_connection_was_lost_is_undone_in_the_mailbox(
+    account: MailAccount, thread: Thread, mailbox: SandboxMailbox
+) -> None:
+    read = actions.mark(account.owner, [thread.pk], Act.READ)
+    with imap_of(mailbox) as imap:
+        imap.select("INBOX")
+        imap.uid("STORE", "1:2", "+FLAGS", r"(\Seen)")
+    MailAction.objects.update(failures=1)
+    actions.undo(account.owner, read)
+    tasks.act(account.pk)
+    assert not any(b"\\Seen" in line for line in flags(mailbox))
+
+
+def test_a_move_that_nobody_knows_the_end_of_is_undone_once_a_sync_has_found_the_messages(
+    account: MailAccount, thread: Thread, mailbox: SandboxMailbox
+) -> None:
+    moved = actions.move(account.owner, [thread.pk])
+    with imap_of(mailbox) as imap:
+        imap.select("INBOX")
+        imap.uid("MOVE", "1:2", "Archive")
+    tasks.act(account.pk)
+    assert actions.undo(account.owner, moved) == 2
+    tasks.act(account.pk)
+    assert sync_account(account.pk).error is None
+    MailAction.objects.update(next_at=None)
+    tasks.act(account.pk)
+    assert mailbox.message_ids()["Archive"] == []
+    assert lying(thread) == ["INBOX", "Sent"]
+
+
+def test_what_was_undone_while_the_server_was_away_for_long_is_shown_as_before(
+    account: MailAccount, thread: Thread, closed_port: int
+) -> None:
+    MailAccount.objects.update(imap_port=closed_port)
+    read, moved = actions.mark(account.owner, [thread.pk], Act.READ), actions.move(account.owner, [thread.pk])
+    MailAction.objects.update(failures=1)
+    for request in (moved, read):
+        actions.undo(account.owner, request)
+    MailAction.objects.update(created_at=timezone.now() - timedelta(days=2))
+    tasks.act(account.pk)
+    thread.refresh_from_db()
+    assert (thread.unread, lying(thread)) == (3, ["INBOX", "Sent"])
+    assert not actions.refused(account.owner).exists()
+    assert not MessageUid.objects.exclude(moving_to=None).exists()
+
+
+def test_a_fault_of_ours_holds_up_nothing_that_waits_behind(
+    account: MailAccount, thread: Thread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions.mark(account.owner, [thread.pk], Act.READ)
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr("mailaccounts.mail.imap.ImapSession.set_flag", lambda *_, **__: 1 / 0)
+        carry_out(account.pk)
+    carry_out(account.pk)
+    assert states() == [ActionState.REFUSED, ActionState.DONE]
