@@ -30,7 +30,7 @@ STATEMENTS = (
     """INSERT INTO mailaccounts_thread (account_id, subject, length, unread, flagged, has_attachments, last_message_at)
        SELECT CASE n %% 10 WHEN 0 THEN %(second)s WHEN 1 THEN %(first)s WHEN 2 THEN %(first)s WHEN 3 THEN %(first)s
               WHEN 4 THEN %(first)s ELSE %(other)s + n %% %(others)s END,
-              'About ' || n, %(in_a_thread)s, (n %% 50 = 3)::int, n %% 100 = 4, n %% 5 = 1,
+              'About ' || n, %(in_a_thread)s, (n %% 50 = 3)::int, n %% 100 = 4, n %% 7 = 1,
               now() - n * interval '1 minute'
        FROM generate_series(1, %(threads)s) n""",
     f"""INSERT INTO mailaccounts_message (account_id, thread_id, fingerprint, message_id, subject, received_at, size,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST", "Excerpt", "Holds", "Index", "Piece", "Words", "index", "pieces", "read"]
 
-MOST = 200
-NEWEST = 4000  # messages of a mailbox that are looked through before its index is
+MOST = 100
+NEWEST = 2000  # messages of a mailbox that are looked through before its index is
 MARKS = re.compile(f"{BEGIN}([^{BEGIN}{END}]*){END}")
 
 
