@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
@@ -51,7 +52,7 @@ class Headers:
     """What a header block says. Message-IDs are without angle brackets; one longer than 255 is replaced by a hash.
 
     ``fingerprint`` is the same for the same message wherever it lies: SHA-256 over its identifying fields.
-    ``mailboxes`` are (role, name as it was written, address in lower case).
+    ``mailboxes`` are (role, name as it was written, address in lower case and one spelling).
     """
 
     message_id: str
@@ -173,7 +174,17 @@ def _mailboxes(fields: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, 
             if not pairs and (decoded := decode_words(value)) != value:  # all of it, against RFC 2047 §5
                 pairs = list(islice(mailboxes(decoded), MAX_ADDRESSES))
             for written, address in pairs:
-                address = address.lower()
+                address = _one_spelling(address)
                 if address not in seen and len(address) <= MAX_ADDRESS:
                     seen.add(address)
                     yield name.replace("-", "_"), written, address
+
+
+def _one_spelling(address: str) -> str:
+    """In lower case, and each character and dot in the one way of several that Unicode has for it: who is looked for,
+    blocked or erased is found by it."""
+    if address.isascii():
+        return address.lower()
+    local, at, domain = address.lower().rpartition("@")
+    domain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain).lower()).replace("\u3002", ".")
+    return unicodedata.normalize("NFC", local) + at + domain

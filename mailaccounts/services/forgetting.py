@@ -26,7 +26,7 @@ from mailaccounts.models import (
     Why,
 )
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services import audit, directory, justified, lease, removal
+from mailaccounts.services import audit, directory, justified, lease, removal, search
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -159,6 +159,7 @@ def _conclude(erasing: Erasing) -> None:
             audit.note(AuditAction.ERASED, account, actor=erasing.asked_by, why=erasing.why, messages=messages)
         if erasing.why == Why.PERSON:
             directory.forget(erasing.patterns)
+            search.index().forget()
             Preview.objects.all().delete()  # they name people, and are asked for again in a moment
         erasing.done_at, erasing.patterns = timezone.now(), []
         erasing.save(update_fields=["done_at", "patterns"])

@@ -20,7 +20,7 @@ APP = (
     "watch_claims",
     "email_backend",
 )
-CRM = ("folding", "known_addresses", "timeline")
+CRM = ("erasing", "folding", "known_addresses", "timeline")
 FILES = [*(f"tests/app/test_{name}.py" for name in APP), *(f"tests/crm/test_{name}.py" for name in CRM)]
 
 

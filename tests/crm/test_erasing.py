@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -208,3 +209,14 @@ def test_of_a_person_everything_goes_even_what_was_written_to_them(account: Mail
     assert list(Message.objects.all()) == [other]
     assert not account.outgoing.exists()
     assert not Preview.objects.exists()
+
+
+def test_no_word_of_a_persons_mail_stays_in_the_index_of_the_search(account: MailAccount) -> None:
+    for word in ("nothing", "zebrafish", "much"):
+        store_message(account, sender=MARIA, to=account.address, body_text=word)
+    erasing = forgetting.begin([MARIA], why=Why.PERSON, asked_by=None)
+    assert forgetting.go_on(erasing.pk)
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT block FROM mailaccounts_message_search_data")
+            assert not any(b"zebrafish" in bytes(block) for (block,) in cursor.fetchall())

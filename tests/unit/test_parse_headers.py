@@ -67,6 +67,19 @@ def test_groups_comments_and_garbage_leave_only_addresses() -> None:
     assert addresses("To: =?utf-8?q?=22Maria=22_=3Cmaria=40customer=2Etest=3E?=") == ["maria@customer.test"]
 
 
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("Maria@\uff23.test", "maria@c.test"),
+        ("maria@c\u3002test", "maria@c.test"),
+        ("zoe\u0308@bu\u0308cher.test", "zo\u00eb@b\u00fccher.test"),
+        ("ZO\u00cb@xn--BCHER-kva.test", "zo\u00eb@xn--bcher-kva.test"),
+    ],
+)
+def test_of_the_ways_to_write_an_address_one_is_kept(written: str, address: str) -> None:
+    assert parse_headers(f"From: <{written}>\r\n\r\n".encode()).addresses == {address}
+
+
 def test_a_list_of_addresses_has_an_end() -> None:
     many = ", ".join(f"a{number}@x.test" for number in range(5000))
     assert len(addresses(f"To: {many}")) == MAX_ADDRESSES

@@ -43,6 +43,9 @@ class Index(Protocol):
     def excerpts(self, words: Words, message_ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
         """The subject of each, and where its text has the words, these marked (see ``pieces``)."""
 
+    def forget(self) -> None:
+        """Takes the words of messages that are gone out of the index itself, where that keeps them."""
+
 
 INDEXES: dict[str, Index] = {"postgresql": PostgreSQL(), "sqlite": SQLite()}
 

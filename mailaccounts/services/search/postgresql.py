@@ -47,6 +47,9 @@ class PostgreSQL:
             )
             return {key: (subject, text) for key, subject, text in cursor.fetchall()}
 
+    def forget(self) -> None:
+        """They go with their rows, when the database tidies up (VACUUM)."""
+
 
 def _query(words: Words) -> str:
     """A tsquery of quoted words: nothing in them is an operator."""

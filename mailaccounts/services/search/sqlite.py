@@ -41,6 +41,11 @@ class SQLite:
             )
             return {key: (subject, text) for key, subject, text in cursor.fetchall()}
 
+    def forget(self) -> None:
+        """They stay among those deleted until the index is written anew."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"INSERT INTO {TABLE} ({TABLE}) VALUES ('optimize')")  # noqa: S608 - constants
+
 
 def _query(words: Words) -> str:
     """An FTS5 query of strings: nothing in them is an operator."""
