@@ -30,7 +30,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_display_links = ("at",)
     ordering = ("-at", "-pk")
     search_fields = ("address", "actor__username")
-    search_help_text = "Address, or who did it"
     fields = ("at", "action", "actor", "owner", "account", "address", "facts")
 
     def get_urls(self) -> list[Any]:

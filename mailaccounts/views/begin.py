@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
+from mailaccounts.forms.depth import BeginForm
 from mailaccounts.hooks import hooks
 from mailaccounts.models import AccountStatus, Ending, MailAccount, Preview
 from mailaccounts.services import preview as previewing
 from mailaccounts.services.begin import begin as begin_reading
 from mailaccounts.views.access import managed_account, private
-from mailaccounts.views.depth_form import BeginForm
 
 if TYPE_CHECKING:
     from typing import Any

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mailaccounts.conf import settings
 from mailaccounts.errors import MailAccountsError
+from mailaccounts.forms.campaign import CampaignForm
 from mailaccounts.models import MigrationRun
 from mailaccounts.rules.cells import harmless
 from mailaccounts.rules.migration_states import MigrationState
@@ -25,7 +26,6 @@ from mailaccounts.services.readiness import Way
 from mailaccounts.views import board as boards
 from mailaccounts.views import describe
 from mailaccounts.views.access import administrators, careful
-from mailaccounts.views.campaign_form import CampaignForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from mailaccounts import selectors
 from mailaccounts.errors import AlreadyConnected, AuthenticationRejected, MailAccountsError, Remedy, UnknownHosts
-from mailaccounts.forms import ConnectForm, ConsentForm, ReconnectForm
+from mailaccounts.forms.accounts import ConnectForm, ConsentForm, ReconnectForm
 from mailaccounts.models import AccountStatus
 from mailaccounts.services import connect as connecting
 from mailaccounts.services import consent

@@ -8,9 +8,9 @@ from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from mailaccounts.forms.depth import DepthForm
 from mailaccounts.services.depth import reach_back
 from mailaccounts.views.access import managed_account, private
-from mailaccounts.views.depth_form import DepthForm
 
 if TYPE_CHECKING:
     from django.http import HttpResponse

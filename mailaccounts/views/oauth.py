@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mailaccounts import selectors
 from mailaccounts.errors import ConsentExpired, MailAccountsError, SignedOut
-from mailaccounts.forms import ConsentForm, SmtpForm
+from mailaccounts.forms.accounts import ConsentForm, SmtpForm
 from mailaccounts.hooks import hooks
 from mailaccounts.models import OutgoingState
 from mailaccounts.services import clients, consent, consent_attempts

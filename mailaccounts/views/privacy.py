@@ -10,10 +10,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from mailaccounts import selectors
+from mailaccounts.forms.privacy import BlockForm, ShownForm, VisibilityForm
 from mailaccounts.models import Shown, Visibility
 from mailaccounts.services import privacy as service
 from mailaccounts.views.access import managed_account, private
-from mailaccounts.views.privacy_form import BlockForm, ShownForm, VisibilityForm
 
 if TYPE_CHECKING:
     from django.http import HttpResponse

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from mailaccounts.errors import MailAccountsError
-from mailaccounts.forms import ReconnectForm, ServersForm
+from mailaccounts.forms.accounts import ReconnectForm, ServersForm
 from mailaccounts.services import connect, consent
 from mailaccounts.services.detect import provider_of
 from mailaccounts.services.wish import Purpose, Wish

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from mailaccounts.errors import MailAccountsError
+from mailaccounts.forms.writing import AliasForm, WriterForm
 from mailaccounts.services import writer as service
 from mailaccounts.views.access import managed_account, private
 from mailaccounts.views.describe import Problem
-from mailaccounts.writing_form import AliasForm, WriterForm
 
 if TYPE_CHECKING:
     from django.http import HttpResponse

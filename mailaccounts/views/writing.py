@@ -13,13 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from mailaccounts import selectors
 from mailaccounts.errors import MailAccountsError, NoWayToAnswer, OutgoingChanged
+from mailaccounts.forms.writing import WritingForm, begun_with, typed_in
 from mailaccounts.mail import typed
 from mailaccounts.mail.compose import Enclosure
 from mailaccounts.models import EDITABLE, NEEDS_SOMEBODY, Message, Outgoing
 from mailaccounts.services import answer, drafts, looks, originals, outbox
 from mailaccounts.views.access import private
 from mailaccounts.views.describe import Problem
-from mailaccounts.writing_form import WritingForm, begun_with, typed_in
 
 if TYPE_CHECKING:
     from django.http import HttpResponse

@@ -23,6 +23,7 @@ from mailaccounts.services.give_back import PATIENCE, Outcome, give_back, let_go
 from mailaccounts.services.tokens import GrantTokens
 from mailaccounts.views.receipt import Permission, Receipt
 from tests.app.builders import make_account, make_credential, make_grant, make_user
+from tests.rewriting import rewriting
 from tests.sandbox_crm import connect_by_consent, make_real_grant, switch_by_consent
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def later(**ago: float) -> None:
     """Time passes: the disconnecting was so long ago, and whatever waits has its turn."""
     let_go_at = timezone.now() - timedelta(**ago)
     Grant.objects.update(expires_at=let_go_at + PATIENCE, refresh_until=timezone.now())
-    receipts().update(at=let_go_at)
+    with rewriting():
+        receipts().update(at=let_go_at)
 
 
 def test_a_provider_that_is_down_is_told_once_it_is_back(

@@ -149,7 +149,8 @@ def test_the_list_needs_as_many_queries_for_many_accounts_as_for_one(
     for _ in range(10):
         make_credential(make_account(owner))
     client.force_login(owner)
-    with django_assert_num_queries(6):  # session, user, accounts, credentials, receipts, sign-ins with a mailbox
+    # session, user, accounts, credentials, receipts, permissions twice, sign-ins with a mailbox
+    with django_assert_num_queries(8):
         client.get("/settings/email-accounts/")
 
 

@@ -29,6 +29,7 @@ from mailaccounts.services.identity import identity_of
 from mailaccounts.services.login import open_imap, open_smtp
 from mailaccounts.services.wish import Purpose, Wish
 from tests.app.builders import make_account, make_credential, make_message, make_user
+from tests.rewriting import rewriting
 from tests.sandbox_crm import come_back, connect_by_consent, leave, make_real_grant
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def test_the_last_sign_in_counts(anna: SandboxMailbox, new_mailbox: Callable[...
     by_password(account, anna)
     Credential.objects.all().delete()
     elsewhere = {"identity": {**asdict(identity_of(some_grant())), "address": "somebody@example.test"}}
-    AuditEntry.objects.filter(action=AuditAction.CONNECTED).update(facts=elsewhere)
+    with rewriting():
+        AuditEntry.objects.filter(action=AuditAction.CONNECTED).update(facts=elsewhere)
     by_consent(account, anna)
     assert Grant.objects.get().signed_in_as == anna.address
 
