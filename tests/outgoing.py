@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
 
 from mailaccounts import tasks
 from mailaccounts.mail.compose import Mailbox
-from mailaccounts.models import Outgoing
+from mailaccounts.models import MailAccount, Outgoing
 from mailaccounts.services import drafts, outbox
 from mailaccounts.services.drafts import Written
-
-if TYPE_CHECKING:
-    from mailaccounts.models import MailAccount
 
 SECRET_WORDS = "the-words-of-the-letter"
 SUBJECT = "the-subject-of-the-letter"
@@ -47,3 +45,13 @@ def time_passes(message: Outgoing) -> None:
     now = timezone.now()
     Outgoing.objects.filter(pk=message.pk, worker_until__isnull=False).update(worker_until=now)
     Outgoing.objects.filter(pk=message.pk, next_at__isnull=False).update(next_at=now, failures=F("failures"))
+
+
+def turn_in_an_hour(account: MailAccount) -> None:
+    """As of an account that is watched."""
+    MailAccount.objects.filter(pk=account.pk).update(next_sync_at=timezone.now() + timedelta(hours=1))
+
+
+def is_due(account: MailAccount) -> bool:
+    """Whether a sync of the account is wanted now."""
+    return MailAccount.objects.filter(pk=account.pk, next_sync_at__lte=timezone.now()).exists()

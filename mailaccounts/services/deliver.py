@@ -20,6 +20,7 @@ from mailaccounts.models import OutgoingState
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.rules.sending import look_again
 from mailaccounts.services import login, outgoing
+from mailaccounts.services.due import sync_soon
 from mailaccounts.services.outcome import active_credential_id
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def _send(held: Outgoing) -> None:
         logger.warning("outgoing %d: not sent: %s", held.pk, error.code)
     else:
         logger.info("outgoing %d: sent", held.pk)
-        enqueue(Job.SEND, held.pk)  # to be filed
+        if files_sent(held.account):
+            sync_soon(held.account)
+        else:
+            enqueue(Job.SEND, held.pk)  # to be filed
 
 
 def _transmit(held: Outgoing) -> None:
@@ -100,6 +104,7 @@ def _look_for(held: Outgoing) -> None:
     try:
         if in_sent(held, file=False):
             outgoing.found_in_sent(held)
+            sync_soon(held.account)
             logger.info("outgoing %d: found in Sent", held.pk)
             return
     except MailAccountsError as error:
@@ -117,6 +122,7 @@ def _file(held: Outgoing) -> None:
         logger.warning("outgoing %d: not filed: %s", held.pk, error.code)
     else:
         outgoing.filed(held)
+        sync_soon(held.account)  # else it is missing in its conversation until the account's turn: an hour, if watched
 
 
 def in_sent(held: Outgoing, *, file: bool) -> bool:

@@ -12,7 +12,7 @@ from mailaccounts.models import Filing, MailAccount, OutgoingState
 from mailaccounts.services import outbox
 from tests import crm_process
 from tests.crm_process import wait_until
-from tests.outgoing import queued, time_passes, work_off
+from tests.outgoing import is_due, queued, time_passes, turn_in_an_hour, work_off
 from tests.sandbox_crm import process_environment
 
 if TYPE_CHECKING:
@@ -143,7 +143,9 @@ def test_killed_at_a_provider_that_files_by_itself_the_copy_in_sent_tells(
     mailbox.append(bytes(message.raw or b""), "Sent")  # as Gmail does
     time_passes(message)
     tasks.tick()
+    turn_in_an_hour(account)
     work_off(message)
+    assert is_due(account), "its copy is to be brought in"
     assert (message.state, message.filing, message.code) == (OutgoingState.SENT, Filing.BY_SERVER, "")
     assert ids(colleague, "INBOX") == ids(mailbox, "Sent") == [message.message_id]
 

@@ -21,13 +21,14 @@ from mailaccounts.errors import (
 )
 from mailaccounts.mail.compose import Enclosure, Mailbox
 from mailaccounts.models import Filing, MailAccount, Message, Outgoing, OutgoingState
+from mailaccounts.queue import Job
 from mailaccounts.services import answer, drafts, outbox
 from mailaccounts.services.sync import sync_account
 from mailaccounts.signals import outgoing_changed
 from tests.crm.builders import make_contact
 from tests.haul import everything_logged
 from tests.letters import CONTACT, letter, new_id
-from tests.outgoing import SECRET_WORDS, SUBJECT, queued, time_passes, work_off, written
+from tests.outgoing import SECRET_WORDS, SUBJECT, is_due, queued, time_passes, turn_in_an_hour, work_off, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,19 @@ def test_a_message_arrives_once_and_lies_once_in_sent(
     assert (message.raw, message.body_text) == (None, ""), "it is in the mailbox"
     assert ids(colleague, "INBOX") == [message.message_id]
     assert ids(mailbox, "Sent") == [message.message_id]
+
+
+def test_once_it_lies_in_sent_a_sync_is_queued_that_brings_it_to_its_conversation(
+    account: MailAccount, colleague: SandboxMailbox
+) -> None:
+    turn_in_an_hour(account)
+    message = queued(account, colleague.address)
+    OrmQ.objects.all().delete()
+    work_off(message, jobs=1)
+    assert [each.func() for each in OrmQ.objects.all()] == [Job.SEND], "it isn't there yet"
+    work_off(message, jobs=1)
+    assert [each.func() for each in OrmQ.objects.all()] == [Job.SEND, Job.SYNC]
+    assert is_due(account)
 
 
 def test_what_arrives_is_what_was_written(account: MailAccount, world: Sandbox) -> None:
@@ -119,8 +133,10 @@ def test_a_provider_that_files_by_itself_is_left_to_it(
     account: MailAccount, mailbox: SandboxMailbox, colleague: SandboxMailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mailaccounts.services.deliver.files_sent", lambda account: True)
+    turn_in_an_hour(account)
     message = work_off(queued(account, colleague.address))
     assert (message.state, message.filing, message.raw) == (OutgoingState.SENT, Filing.BY_SERVER, None)
+    assert is_due(account), "its copy is to be brought in"
     assert "Sent" not in mailbox.message_ids() or ids(mailbox, "Sent") == []
 
 
