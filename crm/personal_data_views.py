@@ -52,7 +52,7 @@ def personal_data_of(request: HttpRequest) -> HttpResponse:
             "written": person.written.count(),
             "timeline": person.timeline.count(),
             "page": page,
-            "rows": zip(page, personal_data.described(person, list(page), user=request.user), strict=True),
+            "rows": list(zip(page, personal_data.described(person, list(page), user=request.user), strict=True)),
         }
     return render(request, "crm/personal_data.html", context)
 

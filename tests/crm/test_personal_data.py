@@ -60,6 +60,12 @@ def test_the_page_counts_everything_under_every_address_and_shows_no_content(
     assert "Good morning" not in page
 
 
+def test_of_somebody_nothing_is_stored_about_there_is_no_table(client: Client, officer: Any) -> None:
+    page = client.get(PAGE, {"person": "nobody@c.test"}).text
+    assert "No messages" in page
+    assert "<table" not in page
+
+
 def test_of_their_own_mailbox_who_asks_sees_the_subject_and_downloads_the_text(client: Client, officer: Any) -> None:
     mine, theirs = make_account(officer), make_account()
     for each in (mine, theirs):
