@@ -10,11 +10,11 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 
 from mailaccounts.errors import MailAccountsError
-from mailaccounts.mail.watched import StepName
 from mailaccounts.models import AuditAction, MailAccount
 from mailaccounts.services.attempts import count_attempt
 from mailaccounts.services.audit import note
 from mailaccounts.services.probe import probe_account
+from mailaccounts.services.probe_words import NAMES, SERVERS, words
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from mailaccounts.mail.watched import Step
 
 TEMPLATE = "admin/mailaccounts/mailaccount/probe.html"
-TITLES = {
-    StepName.DNS: "Look up the name",
-    StepName.POLICY: "May we connect there?",
-    StepName.TCP: "Connect",
-    StepName.TLS: "Encrypt (TLS)",
-    StepName.GREETING: "Greeting",
-    StepName.STARTTLS: "Ask for encryption (STARTTLS)",
-    StepName.CAPABILITIES: "What the server can do",
-    StepName.LOGIN: "Sign in",
-    StepName.SELECT: "Open the inbox",
-}
 VERDICTS = {"ok": "OK", "failed": "Failed", "skipped": "Not tried"}
 
 
@@ -53,12 +42,12 @@ class ShownStep:
     def of(cls, step: Step) -> ShownStep:
         status = "failed" if step.error else "skipped" if step.skipped else "ok"
         return cls(
-            server="Reading (IMAP)" if step.server == "imap" else "Sending (SMTP)",
-            title=TITLES[step.name],
+            server=SERVERS[step.server],
+            title=NAMES[step.name],
             status=status,
             verdict=VERDICTS[status],
             milliseconds=step.milliseconds,
-            told="; ".join(f"{name}: {_words(value)}" for name, value in step.details.items()),
+            told="; ".join(f"{name}: {words(value)}" for name, value in step.details.items()),
             sentence=step.error.message if step.error else "",
             code=step.error.code if step.error else "",
         )
@@ -85,7 +74,3 @@ def page(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
         "media": model_admin.media,
     }
     return TemplateResponse(request, TEMPLATE, context)
-
-
-def _words(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mailaccounts.models import Fault
 from mailaccounts.rules.progress import Pace
-from mailaccounts.services import conversations, quarantine
+from mailaccounts.services import quarantine
 from mailaccounts.services.announce import announce
 from mailaccounts.services.bodies import Bodies, portions
 from mailaccounts.services.judge import judge, leave_forgotten
@@ -89,9 +89,7 @@ class Examination:
             self.work.related.update(key for each in letters if each.uid in verdict.wanted for key in each.keys)
         if self.moves == "last_uid":
             here = {each.headers.message_id for each in letters}
-            self._note_begun(
-                each for each in letters if each.uid in verdict.wanted and not here.issuperset(each.headers.ancestors)
-            )
+            self._note_begun((each for each in letters if not here.issuperset(each.headers.ancestors)), verdict)
         fresh = frozenset(examined)
         counts = Counts(fresh=fresh, joining={each.uid for each in letters} - fresh)
         return self._keep(letters, verdict, uids=examined, counts=counts)
@@ -100,7 +98,7 @@ class Examination:
         """Gives messages that were quarantined another chance; what makes no trouble any more is let go."""
         letters = self._headers(uids)
         verdict = judge(self.work.account, letters)
-        self._note_begun(each for each in letters if each.uid in verdict.wanted)
+        self._note_begun(letters, verdict)
         self._keep(letters, verdict, uids=(), counts=Counts(fresh=quarantine.without_row(self.folder, uids)))
         self._store([], at=None, examined=0)
         quarantine.clear(self.folder, set(uids) - {each.uid for each in self.trouble}, held=self.work.held)
@@ -179,14 +177,12 @@ class Examination:
             wanted.update(each.uid for each in ask)
         return sorted(set(here) - {each.uid for each in letters})
 
-    def _note_begun(self, letters: Iterable[Found]) -> None:
-        """Notes those of ``letters`` whose conversation isn't stored: what came before them was left alone, by an
-        earlier sync perhaps. All their keys are stored with them, so a conversation is looked for once."""
-        answers = list(letters)
-        if answers:
-            stored = conversations.stored_keys(self.work.account.pk, (key for each in answers for key in each.keys))
-            begun = (each for each in answers if stored.keys().isdisjoint(each.keys))
-            self.work.begun.update(key for each in begun for key in each.keys)
+    def _note_begun(self, letters: Iterable[Found], verdict: Verdict) -> None:
+        """Notes those of ``letters`` that are wanted and whose conversation isn't stored: what came before them was
+        left alone, by an earlier sync perhaps. All their keys are stored with them, so it is looked for once."""
+        for each in letters:
+            if each.uid in verdict.wanted and verdict.stored.isdisjoint(each.keys):
+                self.work.begun.update(each.keys)
 
     def _stand_by(self, letters: Sequence[Found]) -> None:
         for each in letters:

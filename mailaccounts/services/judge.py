@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Verdict:
-    """``wanted`` are the UIDs to store; of the others ``reasons`` tells why not."""
+    """``wanted`` are the UIDs to store; of the others ``reasons`` tells why not. ``stored`` are the keys of letters
+    that lead to a stored conversation."""
 
     wanted: set[int] = field(default_factory=set)
     reasons: dict[int, Reason] = field(default_factory=dict)
+    stored: set[str] = field(default_factory=set)
 
     def add(self, other: Verdict) -> None:
         self.wanted |= other.wanted
         self.reasons |= other.reasons
+        self.stored |= other.stored
 
 
 def judge(account: MailAccount, letters: Sequence[Found]) -> Verdict:
@@ -43,7 +46,7 @@ def judge(account: MailAccount, letters: Sequence[Found]) -> Verdict:
     reasons = {
         uid: reason(addresses, blocked=told.blocked, passed_over=passed_over) for uid, addresses in others.items()
     }
-    return Verdict(wanted=wanted, reasons=reasons)
+    return Verdict(wanted=wanted, reasons=reasons, stored=set(keys))
 
 
 def leave_forgotten(

@@ -9,9 +9,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from mailaccounts.errors import TooManyAttempts
-from mailaccounts.mail.watched import StepName
 from mailaccounts.services.attempts import count_attempt
 from mailaccounts.services.probe import probe_account
+from mailaccounts.services.probe_words import NAMES, SERVERS, words
 from mailaccounts.views import describe
 from mailaccounts.views.access import managed_account, private
 
@@ -20,19 +20,6 @@ if TYPE_CHECKING:
 
     from mailaccounts.mail.watched import Step
     from mailaccounts.views.access import Request
-
-SERVERS = {"imap": "Reading (IMAP)", "smtp": "Sending (SMTP)"}
-NAMES = {
-    StepName.DNS: "Look up the name",
-    StepName.POLICY: "May we connect there?",
-    StepName.TCP: "Connect",
-    StepName.TLS: "Encrypt (TLS)",
-    StepName.GREETING: "Greeting",
-    StepName.STARTTLS: "Ask for encryption (STARTTLS)",
-    StepName.CAPABILITIES: "What the server can do",
-    StepName.LOGIN: "Sign in",
-    StepName.SELECT: "Open the inbox",
-}
 
 FINDINGS = {
     "addresses": "Addresses",
@@ -64,7 +51,7 @@ class ShownStep:
             name=NAMES[step.name],
             milliseconds=step.milliseconds,
             result="failed" if step.error else "skipped" if step.skipped else "ok",
-            told=[(FINDINGS[key], _words(value)) for key, value in step.details.items() if key in FINDINGS],
+            told=[(FINDINGS[key], words(value)) for key, value in step.details.items() if key in FINDINGS],
             capabilities=step.details.get("capabilities", []),
             problem=describe.Problem.of(step.error) if step.error else None,
         )
@@ -85,7 +72,3 @@ def probe(request: Request, pk: int) -> HttpResponse:
             steps = [ShownStep.of(step) for step in probe_account(account)]
             context |= {"steps": steps, "all_well": all(step.result == "ok" for step in steps)}
     return render(request, "mailaccounts/probe.html", context)
-
-
-def _words(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
