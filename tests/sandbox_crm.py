@@ -12,7 +12,8 @@ from django.db import connection
 from mailaccounts.crypto import Secret
 from mailaccounts.oauth.types import ConsentRequest
 from mailaccounts.services import clients, consent
-from mailaccounts.services.connect import AccountDraft, connect
+from mailaccounts.services.account_draft import AccountDraft
+from mailaccounts.services.connect import connect
 from mailaccounts.services.granted import grant_row
 from mailaccounts.services.wish import Purpose, Wish
 from mailaccounts.testing.sandbox.registrations import PROVIDERS, redirect_uris

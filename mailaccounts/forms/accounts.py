@@ -14,7 +14,7 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import InvalidInput, UnknownHosts
 from mailaccounts.mail.types import SCHEMES, Endpoint, Security
 from mailaccounts.presets import ProviderPreset, find
-from mailaccounts.services.connect import AccountDraft
+from mailaccounts.services.account_draft import AccountDraft
 
 if TYPE_CHECKING:
     from datetime import date

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mailaccounts.mail.sasl import Authenticator
     from mailaccounts.models import MailAccount, OAuthClient
     from mailaccounts.oauth.types import Identity, Issued
-    from mailaccounts.services.connect import AccountDraft
+    from mailaccounts.services.account_draft import AccountDraft
 
 
 def grant_for(client: OAuthClient, *, tenant: str = "", mailbox: str = "") -> Grant:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from mailaccounts.mail.parse import Content
     from mailaccounts.mail.types import FetchedBody
+    from mailaccounts.services.found import Found
     from mailaccounts.services.quarantine import Troublesome
-    from mailaccounts.services.store import Found
     from mailaccounts.services.work import Work
 
 logger = logging.getLogger(__name__)

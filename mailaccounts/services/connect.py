@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,34 +25,16 @@ from mailaccounts.services.login import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
     from mailaccounts.crypto import Secret
     from mailaccounts.mail.types import Endpoint
+    from mailaccounts.services.account_draft import AccountDraft
     from mailaccounts.services.granted import Granted
     from mailaccounts.services.wish import Wish
 
 
 MAX_ADDRESS = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
 MAX_USERNAME = 320  # an address at its longest (RFC 3696 errata 1690)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountDraft:
-    """An account as it was asked for. ``smtp`` is None for one that only reads.
-
-    An empty ``username`` stands for the address. Mail before ``since`` is left alone; None means as many days as the
-    settings say, for nobody wants a whole archive by accident. Unless it ``begins`` at once, no sync reads the account
-    until its owner has said how far back mail is wanted (services.begin).
-    """
-
-    owner: Any
-    address: str
-    username: str = ""
-    imap: Endpoint
-    smtp: Endpoint | None = None
-    since: date | None = None
-    begins: bool = True
 
 
 def connect(draft: AccountDraft, *, backend: str, secret: Secret, actor: Any = None) -> MailAccount:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from mailaccounts.models import ConsentAttempt, OAuthClient
     from mailaccounts.oauth.types import Scope
-    from mailaccounts.services.connect import AccountDraft
+    from mailaccounts.services.account_draft import AccountDraft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

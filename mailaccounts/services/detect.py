@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mailaccounts.mail.types import Endpoint
     from mailaccounts.models import MailAccount
     from mailaccounts.presets import ProviderPreset
-    from mailaccounts.services.connect import AccountDraft
+    from mailaccounts.services.account_draft import AccountDraft
 
 SECONDS = 5.0
 DNS_SECONDS = 2.5  # of them: a resolver that doesn't answer leaves time for the web

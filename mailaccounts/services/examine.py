@@ -20,7 +20,7 @@ from mailaccounts.services.bodies import Bodies, portions
 from mailaccounts.services.judge import judge, leave_forgotten
 from mailaccounts.services.letters import Letters
 from mailaccounts.services.quarantine import Troublesome
-from mailaccounts.services.store import Batch, Found, store_batch, stored_bodies
+from mailaccounts.services.store import Batch, store_batch, stored_bodies
 from mailaccounts.services.tallying import NONE, Counts
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mailaccounts.models import Folder
     from mailaccounts.services.bodies import Asked
+    from mailaccounts.services.found import Found
     from mailaccounts.services.judge import Verdict
     from mailaccounts.services.work import Work
 

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from mailaccounts.backends.registry import backend as backend_named
 from mailaccounts.crypto import Secret
-from mailaccounts.errors import IdTokenInvalid, MailboxRefused, ScopeMissing, TokenRejected
+from mailaccounts.errors import (
+    AnotherAddress,
+    IdTokenInvalid,
+    MailboxRefused,
+    ScopeMissing,
+    TokenRejected,
+    WrongIdentity,
+)
 from mailaccounts.models import Grant
 from mailaccounts.services import clients, registrations
 from mailaccounts.services.give_back import goes_on
-from mailaccounts.services.identity import identity_of, insist_on_person
+from mailaccounts.services.identity import identity_of
 from mailaccounts.services.login import verify
 from mailaccounts.services.tokens import IssuedTokens
 
@@ -62,9 +69,22 @@ class Granted:
         }
 
     def insist_on_person(self, owner: Identity | None) -> None:
-        """Lets nobody but ``owner`` sign an account in; without one, whose address it is. WrongIdentity."""
-        label = clients.label(self.grant.client.provider)
-        insist_on_person(self.wish, identity_of(self.grant), provider=label, owner=owner)
+        """Lets nobody but ``owner`` sign an account in; without one, somebody whose address is the mailbox's.
+
+        WrongIdentity; AnotherAddress when the addresses differ and nobody said that they may. Addresses are a hint,
+        not a proof (Entra's ID token claims reference): what counts is that the mail server opens the mailbox.
+        """
+        wish, who = self.wish, identity_of(self.grant)
+        facts = {
+            "provider": clients.label(self.grant.client.provider),
+            "signed_in_as": who.address or "somebody",
+            "address": wish.draft.address,
+        }
+        if owner is not None and not _same(owner, who):
+            raise WrongIdentity(**facts, expected=owner.address or "somebody else")
+        names = {wish.draft.address.lower(), wish.mailbox.lower(), ""}
+        if owner is None and not wish.shared and who.address.lower() not in names:
+            raise AnotherAddress(**facts)
 
     def prove(self, *, owner: Identity | None) -> Proof:
         """That the right person signed in, and that the new token opens the mailbox and, where it shall, sends.
@@ -129,3 +149,10 @@ def grant_row(issued: Issued, client: OAuthClient) -> Grant:
         access_token=Secret(issued.token.value),
         expires_at=issued.token.expires_at,
     )
+
+
+def _same(one: Identity, other: Identity) -> bool:
+    """For Entra by tenant and object id, elsewhere by issuer and subject."""
+    if one.object_id and other.object_id:
+        return (one.tenant, one.object_id) == (other.tenant, other.object_id)
+    return (one.issuer, one.subject) == (other.issuer, other.subject)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mailaccounts.errors import AnotherAddress, WrongIdentity
 from mailaccounts.models import AuditAction, AuditEntry
 from mailaccounts.oauth.types import Identity
 from mailaccounts.services.credentials import in_use
 
 if TYPE_CHECKING:
     from mailaccounts.models import Credential, Grant, MailAccount
-    from mailaccounts.services.wish import Wish
 
 SIGN_INS = (AuditAction.CONNECTED, AuditAction.RECONNECTED, AuditAction.SWITCHED, AuditAction.ROLLED_BACK)
 
@@ -52,27 +50,6 @@ def facts_of(credential: Credential, *, sends: bool) -> dict[str, Any]:
     if credential.grant and not credential.grant.app_only:
         facts["identity"] = asdict(identity_of(credential.grant))
     return facts
-
-
-def insist_on_person(wish: Wish, who: Identity, *, provider: str, owner: Identity | None) -> None:
-    """Lets nobody but ``owner`` sign an account in; without one, somebody whose address is the mailbox's.
-
-    WrongIdentity; AnotherAddress when the addresses differ and nobody said that they may. Addresses are a hint, not a
-    proof (Entra's ID token claims reference): what counts in the end is that the mail server opens the mailbox.
-    """
-    facts = {"provider": provider, "signed_in_as": who.address or "somebody", "address": wish.draft.address}
-    if owner is not None and not _same(owner, who):
-        raise WrongIdentity(**facts, expected=owner.address or "somebody else")
-    names = {wish.draft.address.lower(), wish.mailbox.lower(), ""}
-    if owner is None and not wish.shared and who.address.lower() not in names:
-        raise AnotherAddress(**facts)
-
-
-def _same(one: Identity, other: Identity) -> bool:
-    """For Entra by tenant and object id, elsewhere by issuer and subject."""
-    if one.object_id and other.object_id:
-        return (one.tenant, one.object_id) == (other.tenant, other.object_id)
-    return (one.issuer, one.subject) == (other.issuer, other.subject)
 
 
 def _last_sign_in(account: MailAccount) -> dict[str, Any]:

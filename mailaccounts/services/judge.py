@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from mailaccounts.models import MailAccount
-    from mailaccounts.services.store import Found
+    from mailaccounts.services.found import Found
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from mailaccounts.mail.headers import parse_headers
 from mailaccounts.models import Fault
 from mailaccounts.rules.labels import is_left_out
 from mailaccounts.services.bodies import isolated
+from mailaccounts.services.found import Found
 from mailaccounts.services.quarantine import Troublesome
-from mailaccounts.services.store import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,11 +13,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from mailaccounts.mail.types import NOTHING, Provided
 from mailaccounts.mail.uids import uid_set
 from mailaccounts.models import Attachment, Folder, Message, MessageUid, Participant
 from mailaccounts.rules import flags, labels
-from mailaccounts.rules.threads import Letter, provider_key
 from mailaccounts.services import conversations, summaries, tallying, topics
 from mailaccounts.services.bulk import bulk
 from mailaccounts.services.lease import Lease, renew
@@ -31,40 +29,9 @@ if TYPE_CHECKING:
 
     from mailaccounts.mail.headers import Headers
     from mailaccounts.mail.parse import Content
-    from mailaccounts.models import Fault
+    from mailaccounts.services.found import Found
 
 BODY = ("has_body", "truncated", "body_text", "body_html", "calendar")  # columns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A matched message. ``content`` is None when its body is not known, or stored already."""
-
-    uid: int
-    size: int
-    received_at: datetime
-    headers: Headers
-    flags: frozenset[str] = frozenset()
-    provided: Provided = NOTHING
-    content: Content | None = field(default=None, repr=False)
-
-    def in_trouble(self, fault: Fault) -> Troublesome:
-        return Troublesome(
-            uid=self.uid,
-            fault=fault,
-            size=self.size,
-            received_at=self.received_at,
-            fingerprint=self.headers.fingerprint,
-        )
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """What ties the message to others."""
-        return self.headers.thread_keys + provider_key(self.provided.thread)
-
-    @property
-    def letter(self) -> Letter:
-        return Letter(uid=self.uid, keys=self.keys, addresses=self.headers.addresses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

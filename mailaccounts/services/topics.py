@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mailaccounts.mail.headers import Headers
-    from mailaccounts.services.store import Found
+    from mailaccounts.services.found import Found
 
 MOST = 1000  # stored messages that are looked at for one batch: more on the same topics only an attack has
 PEOPLE = frozenset({Role.FROM, Role.TO})

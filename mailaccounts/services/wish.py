@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from mailaccounts.mail.types import Endpoint
-from mailaccounts.services.connect import AccountDraft
+from mailaccounts.services.account_draft import AccountDraft
 from mailaccounts.services.credentials import in_use
 from mailaccounts.services.identity import is_shared
 

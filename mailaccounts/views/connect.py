@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from mailaccounts.models import MailAccount
-    from mailaccounts.services.connect import AccountDraft
+    from mailaccounts.services.account_draft import AccountDraft
     from mailaccounts.views.access import Request
 
 Context = dict[str, Any]

@@ -24,7 +24,7 @@ from mailaccounts.errors import (
 from mailaccounts.models import AuditAction, AuditEntry, Grant, GrantStatus, MailAccount, OAuthClient, TenantAccess
 from mailaccounts.oauth.types import GrantState
 from mailaccounts.services import apponly, clients
-from mailaccounts.services.connect import AccountDraft
+from mailaccounts.services.account_draft import AccountDraft
 from mailaccounts.services.disconnect import disconnect
 from mailaccounts.services.login import open_imap, open_smtp
 from mailaccounts.services.probe import probe_account

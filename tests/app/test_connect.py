@@ -31,7 +31,8 @@ from mailaccounts.errors import (
 from mailaccounts.mail.types import Endpoint, Security
 from mailaccounts.models import AccountStatus, Credential, CredentialState, Folder, Grant, MailAccount, MessageUid
 from mailaccounts.services import lease
-from mailaccounts.services.connect import AccountDraft, connect, reconnect
+from mailaccounts.services.account_draft import AccountDraft
+from mailaccounts.services.connect import connect, reconnect
 from mailaccounts.services.disconnect import disconnect
 from mailaccounts.services.login import open_imap, open_smtp
 from mailaccounts.signals import account_status_changed

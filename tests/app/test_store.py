@@ -27,7 +27,8 @@ from mailaccounts.models import (
 from mailaccounts.services import lease
 from mailaccounts.services.announce import announce
 from mailaccounts.services.examine import UNSTORABLE
-from mailaccounts.services.store import Batch, Found, store_batch
+from mailaccounts.services.found import Found
+from mailaccounts.services.store import Batch, store_batch
 from mailaccounts.signals import message_stored
 from tests.app.builders import make_account, make_message
 

@@ -14,7 +14,8 @@ from mailaccounts.mail.parse import AttachmentInfo, Content
 from mailaccounts.mail.types import Marks, Provided
 from mailaccounts.models import Folder, MailAccount, Message, Thread
 from mailaccounts.services import lease, places, removal
-from mailaccounts.services.store import Batch, Found, store_batch
+from mailaccounts.services.found import Found
+from mailaccounts.services.store import Batch, store_batch
 from tests.app.builders import make_account
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from mailaccounts.mail.parse import parse_message
 from mailaccounts.models import Folder, Message, Participant
 from mailaccounts.services import bulk, lease
 from mailaccounts.services.bulk.postgresql import PostgreSQL
-from mailaccounts.services.store import Batch, Found, store_batch
+from mailaccounts.services.found import Found
+from mailaccounts.services.store import Batch, store_batch
 from mailaccounts.testing.mailbox import Person, generate
 from tests.app.builders import make_account
 from tests.benchmarks.measure import compare

@@ -25,7 +25,8 @@ from mailaccounts.mail.types import Endpoint
 from mailaccounts.management._output import FAILED, USAGE, OutputCommand
 from mailaccounts.management._secret import read_secret
 from mailaccounts.presets import find
-from mailaccounts.services.connect import AccountDraft, connect
+from mailaccounts.services.account_draft import AccountDraft
+from mailaccounts.services.connect import connect
 from mailaccounts.services.detect import detect
 
 if TYPE_CHECKING:
