@@ -1,0 +1,54 @@
+"""Whose accounts, and what belongs to them besides mail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mailaccounts.models import ERASING, AuditAction, AuditEntry, Blocked, Erasing, Look, MailAccount, Quarantined
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+
+def accounts_for(user: Any) -> QuerySet[MailAccount]:
+    """The accounts ``user`` may see: their own, and none for somebody who isn't signed in."""
+    if not user.is_authenticated:
+        return MailAccount.objects.none()
+    return MailAccount.objects.filter(owner=user)
+
+
+def mailboxes_of(user: Any) -> QuerySet[MailAccount]:
+    """The user's own accounts, but for those whose mail is on its way out."""
+    return accounts_for(user).exclude(status_code=ERASING)
+
+
+def blocked_by(user: Any) -> QuerySet[Blocked]:
+    """Whom the user has blocked: nobody else is shown it."""
+    return Blocked.objects.filter(owner=user).order_by("pattern")
+
+
+def looks_at(account: MailAccount) -> QuerySet[Look]:
+    """Who looked at an account's mail, newest first. Ask only for accounts that are the user's own."""
+    return Look.objects.filter(account=account).select_related("viewer", "message").order_by("-at", "-pk")
+
+
+def quarantined_of(account: MailAccount) -> QuerySet[Quarantined]:
+    """What is set aside of an account's mail. Ask only for accounts that the user may see."""
+    return Quarantined.objects.filter(folder__account=account)
+
+
+def receipts_for(user: Any) -> QuerySet[AuditEntry]:
+    """The receipts of the mailboxes that ``user`` had when they were disconnected, newest first."""
+    if not user.is_authenticated:
+        return AuditEntry.objects.none()
+    return receipts().filter(owner=user)
+
+
+def receipts() -> QuerySet[AuditEntry]:
+    """What disconnecting left behind: an entry for each time, without those that tell what came of it later."""
+    return AuditEntry.objects.filter(action=AuditAction.DISCONNECTED).exclude(facts__has_key="receipt")
+
+
+def erasings_of(user: Any) -> QuerySet[Erasing]:
+    """What ``user`` asked to have erased because of whom it is with."""
+    return Erasing.objects.filter(asked_by=user) if user.is_authenticated else Erasing.objects.none()
