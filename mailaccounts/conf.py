@@ -69,6 +69,7 @@ class Settings:
     compared_daily: int = 20  # mailboxes whose mail is compared with what is stored of it, each day
     polls_at_once: int = 16  # accounts that one worker syncs at the same time, when many are due
     breaker_failures: int = 5  # sign-ins in a row that a server didn't answer, until they are tried one at a time
+    open_mail_minutes: int = 240  # that staff may look at somebody's mail, at most, for one reason
     connection_tests: int = 20  # connections one user may try out in ten minutes
     invitation_days: int = 7  # how long the link in an invitation is good
     reminder_days: int = 2  # between an invitation and its reminders

@@ -35,6 +35,7 @@ class Job(StrEnum):
     RETELL = "mailaccounts.tasks.retell"
     COMPARE = "mailaccounts.tasks.compare"
     NOTIFY = "mailaccounts.tasks.notify"
+    TELL_OPENED = "mailaccounts.tasks.tell_opened"
     DEPART = "mailaccounts.tasks.depart"
     GIVE_BACK = "mailaccounts.tasks.give_back"
     CANARIES = "mailaccounts.tasks.canaries"

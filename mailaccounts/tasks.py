@@ -11,6 +11,7 @@ from mailaccounts.queue import Job, enqueue
 from mailaccounts.services import (
     actions,
     beats,
+    break_glass,
     campaign_work,
     canary,
     directory,
@@ -52,6 +53,7 @@ def tick() -> None:
         outgoing_due.enqueue_due,
         actions.enqueue_due,
         notify_due,
+        break_glass.tell_due,
         resume.resume_due,
         campaign_work.enqueue_due,
         invitations.remind_due,
@@ -151,6 +153,11 @@ def keep(account_id: int) -> None:
 def notify(account_id: int) -> None:
     """Sends the notice that is due for an account."""
     safely(lambda: notify_owner(account_id))
+
+
+def tell_opened(opening_id: int) -> None:
+    """Tells an owner that their mailbox was opened."""
+    safely(lambda: break_glass.tell(opening_id))
 
 
 def depart() -> None:

@@ -1,6 +1,28 @@
 """The admin: how accounts are doing and what they sign in with. No secret is in it, and no mail: seeing that takes
 more than being staff."""
 
-from mailaccounts.admin import accounts, audit, clients, grants, migrations, outgoing, quarantine, queue, tenants
+from mailaccounts.admin import (
+    accounts,
+    audit,
+    clients,
+    grants,
+    migrations,
+    openings,
+    outgoing,
+    quarantine,
+    queue,
+    tenants,
+)
 
-__all__ = ["accounts", "audit", "clients", "grants", "migrations", "outgoing", "quarantine", "queue", "tenants"]
+__all__ = [
+    "accounts",
+    "audit",
+    "clients",
+    "grants",
+    "migrations",
+    "openings",
+    "outgoing",
+    "quarantine",
+    "queue",
+    "tenants",
+]

@@ -7,6 +7,7 @@ from mailaccounts.models.alias import Alias
 from mailaccounts.models.audit import AuditAction, AuditEntry
 from mailaccounts.models.beat import Beat
 from mailaccounts.models.blocked import Blocked
+from mailaccounts.models.break_glass import BreakGlass
 from mailaccounts.models.client import ClientProof, OAuthClient
 from mailaccounts.models.credential import Credential, CredentialState
 from mailaccounts.models.directory import DirectoryChange
@@ -15,7 +16,7 @@ from mailaccounts.models.figures import DailyFigures, HourlyFigures
 from mailaccounts.models.folder import Folder, FolderRole
 from mailaccounts.models.forgotten import Forgotten
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
-from mailaccounts.models.look import Look
+from mailaccounts.models.look import LISTED, Look
 from mailaccounts.models.message import (
     Attachment,
     Message,
@@ -48,6 +49,7 @@ __all__ = [
     "EDITABLE",
     "ERASING",
     "IN_THE_POST",
+    "LISTED",
     "NEEDS_SOMEBODY",
     "RECIPIENTS_REFUSED",
     "AccountStatus",
@@ -59,6 +61,7 @@ __all__ = [
     "AuditEntry",
     "Beat",
     "Blocked",
+    "BreakGlass",
     "ClientProof",
     "ConsentAttempt",
     "Credential",

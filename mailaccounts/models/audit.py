@@ -29,6 +29,8 @@ class AuditAction(models.TextChoices):
     RESUMED = "resumed", _("Resumed")
     ASKED = "asked", _("Asked its owner to sign in again")
     TESTED = "tested", _("Tested its connection")
+    OPENED = "opened", _("Opened its mail, giving a reason")
+    CLOSED = "closed", _("Closed its mail before the time was up")
     TRAIL_EXPORTED = "trail_exported", _("Exported the audit trail")
 
 

@@ -10,6 +10,15 @@ from mailaccounts.selectors.accounts import (
     receipts,
     receipts_for,
 )
+from mailaccounts.selectors.opened import (
+    is_open,
+    looking_now,
+    may_open,
+    openable_by,
+    opened_by,
+    openings_by,
+    openings_of,
+)
 from mailaccounts.selectors.people import messages_about, messages_with, outgoing_to, taking_part, written_to
 from mailaccounts.selectors.sight import (
     Access,
@@ -34,11 +43,18 @@ __all__ = [
     "copies_of",
     "enclosed_in",
     "erasings_of",
+    "is_open",
+    "looking_now",
     "looks_at",
     "mailboxes_of",
+    "may_open",
     "messages_about",
     "messages_for",
     "messages_with",
+    "openable_by",
+    "opened_by",
+    "openings_by",
+    "openings_of",
     "outgoing_for",
     "outgoing_to",
     "own_messages",

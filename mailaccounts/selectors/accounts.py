@@ -29,7 +29,7 @@ def blocked_by(user: Any) -> QuerySet[Blocked]:
 
 def looks_at(account: MailAccount) -> QuerySet[Look]:
     """Who looked at an account's mail, newest first. Ask only for accounts that are the user's own."""
-    return Look.objects.filter(account=account).select_related("viewer", "message").order_by("-at", "-pk")
+    return Look.objects.filter(account=account).select_related("viewer", "message", "opened").order_by("-at", "-pk")
 
 
 def quarantined_of(account: MailAccount) -> QuerySet[Quarantined]:

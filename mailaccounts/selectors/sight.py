@@ -1,4 +1,5 @@
-"""What mail somebody may see, and how much of it: their own, what others share, and what was revealed to them."""
+"""What mail somebody may see, and how much of it: their own, what others share, and what was revealed to them. What
+they opened, giving a reason, is only for pages that ask for it."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from mailaccounts.hooks import hooks
 from mailaccounts.models import ERASING, Attachment, MailAccount, Message, Shown, Thread, Visibility
 from mailaccounts.selectors.accounts import mailboxes_of
+from mailaccounts.selectors.opened import opened_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,14 +24,15 @@ class Access(IntEnum):
     """How much of a message somebody may see."""
 
     SUBJECT = 1
-    READ = 2
-    OWN = 3
+    OPENED = 2  # for a while, giving a reason: to be read on its own pages, and for nothing else
+    READ = 3
+    OWN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """What a user may see, by accounts: their ``own``, all that are ``shared``, and of these those that show the
-    ``subject`` at least, or ``everything``.
+    ``subject`` at least, or ``everything``. And those they have ``opened``, where that counts.
 
     Either as keys, for pages that begin with a table of the host's, whose rows lead to messages by ``path``
     ("message__"): accounts that are looked up within such a query make a database go through all messages rather than
@@ -40,6 +43,7 @@ class Sight:
     shared: Any
     subject: Any
     everything: Any
+    opened: Any = ()
 
     @classmethod
     def of(cls, user: Any) -> Sight:
@@ -58,8 +62,8 @@ class Sight:
         )
 
     @classmethod
-    def within(cls, user: Any) -> Sight:
-        """By conditions. No query."""
+    def within(cls, user: Any, *, opened: bool = False) -> Sight:
+        """By conditions. No query; for staff one or two, where it counts what they ``opened``."""
         condition = hooks().shares_with(user) if user.is_authenticated else Q(pk__in=())
         shared = MailAccount.objects.filter(condition).exclude(status_code=ERASING)
         return cls(
@@ -67,6 +71,7 @@ class Sight:
             shared=shared,
             subject=shared.exclude(visibility=Visibility.OWNER),
             everything=shared.filter(visibility=Visibility.EVERYTHING),
+            opened=opened_by(user) if opened else (),
         )
 
     def may_know(self, path: str = "") -> Q:
@@ -79,15 +84,25 @@ class Sight:
 
     def access(self, path: str = "") -> Case:
         """``Access`` to what they may know of."""
-        own = When(**{f"{path}account__in": self.own}, then=Value(Access.OWN))
-        return Case(own, When(self.may_read(path), then=Value(Access.READ)), default=Value(Access.SUBJECT))
+        return Case(
+            When(_of(path, self.own), then=Value(Access.OWN)),
+            When(self._shared(path, self.everything), then=Value(Access.READ)),
+            When(_of(path, self.opened), then=Value(Access.OPENED)),
+            default=Value(Access.SUBJECT),
+        )
 
     def _shows(self, path: str, accounts: Any) -> Q:
-        """Messages of their own, of others' ``accounts`` unless they are hidden, and those revealed of all that are
-        shared."""
-        shown = Q(**{f"{path}account__in": accounts}) & ~Q(**{f"{path}shown": Shown.HIDDEN})
-        revealed = Q(**{f"{path}account__in": self.shared, f"{path}shown": Shown.REVEALED})
-        return Q(**{f"{path}account__in": self.own}) | shown | revealed
+        """Messages of their own, those shared as far as ``accounts`` are, and whatever is in what they opened."""
+        return _of(path, self.own) | self._shared(path, accounts) | _of(path, self.opened)
+
+    def _shared(self, path: str, accounts: Any) -> Q:
+        """Messages of others' ``accounts`` unless they are hidden, and those revealed of all that are shared."""
+        shown = _of(path, accounts) & ~Q(**{f"{path}shown": Shown.HIDDEN})
+        return shown | (_of(path, self.shared) & Q(**{f"{path}shown": Shown.REVEALED}))
+
+
+def _of(path: str, accounts: Any) -> Q:
+    return Q(**{f"{path}account__in": accounts})
 
 
 def own_messages(user: Any) -> QuerySet[Message]:
@@ -100,25 +115,26 @@ def threads_for(user: Any) -> QuerySet[Thread]:
     return Thread.objects.filter(account__in=mailboxes_of(user))
 
 
-def messages_for(user: Any) -> QuerySet[Message]:
+def messages_for(user: Any, *, opened: bool = False) -> QuerySet[Message]:
     """The stored messages ``user`` may know of, with who takes part and the subject: their own, and what others share.
-    Of what they say, only ``readable_by`` tells."""
-    return Message.objects.filter(Sight.within(user).may_know())
+    Of what they say, only ``readable_by`` tells. With those they ``opened`` only for the pages of one conversation."""
+    return Message.objects.filter(Sight.within(user, opened=opened).may_know())
 
 
-def readable_by(user: Any) -> QuerySet[Message]:
-    """The stored messages ``user`` may read, with what is attached: their own, and what others share as a whole."""
-    return Message.objects.filter(Sight.within(user).may_read())
+def readable_by(user: Any, *, opened: bool = False) -> QuerySet[Message]:
+    """The stored messages ``user`` may read, with what is attached: their own, and what others share as a whole. With
+    those they ``opened`` only to show one of them, never to do something with it."""
+    return Message.objects.filter(Sight.within(user, opened=opened).may_read())
 
 
 def attachments_for(user: Any) -> QuerySet[Attachment]:
-    """What is attached to the messages that ``user`` may read."""
-    return Attachment.objects.filter(message__in=readable_by(user)).select_related("message__account")
+    """What is attached to the messages that ``user`` may read, or opened."""
+    return Attachment.objects.filter(message__in=readable_by(user, opened=True)).select_related("message__account")
 
 
 def access_to(messages: Iterable[Message], user: Any) -> dict[int, Access]:
     """What ``user`` may see of each of ``messages``, by key; one they may not know of is left out. One query."""
-    sight = Sight.within(user)
+    sight = Sight.within(user, opened=True)
     found = Message.objects.filter(sight.may_know(), pk__in=[message.pk for message in messages])
     return {pk: Access(level) for pk, level in found.annotate(access=sight.access()).values_list("pk", "access")}
 

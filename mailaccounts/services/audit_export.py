@@ -79,8 +79,12 @@ def _looks(looks: QuerySet[Look]) -> Iterator[Line]:
             "owner": _name(each.account.owner),
             "account": each.account_id,
             "address": each.account.address,
-            "facts": {"message": each.message_id, "why": each.why},
+            "facts": {"message": each.message_id, "why": each.why} | _opened(each),
         }
+
+
+def _opened(look: Look) -> dict[str, int]:
+    return {"opening": look.opened_id} if look.opened_id else {}
 
 
 def _name(user: Any) -> str:

@@ -57,7 +57,7 @@ def find(signed: str) -> Picture | None:
     user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
     if user is None or until * PERIOD < time.time():
         return None
-    message = selectors.readable_by(user).select_related("account").filter(pk=message_id).first()
+    message = selectors.readable_by(user, opened=True).select_related("account").filter(pk=message_id).first()
     addresses = pictures_in(message.body_html) if message else []
     if message is None or number >= len(addresses):
         return None

@@ -10,6 +10,7 @@ from django.utils.timesince import timesince
 from mailaccounts import selectors
 from mailaccounts.models import (
     AccountStatus,
+    BreakGlass,
     MailAccount,
     Message,
     Outgoing,
@@ -17,6 +18,7 @@ from mailaccounts.models import (
     Shown,
     Visibility,
 )
+from mailaccounts.services import break_glass
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,6 +73,18 @@ def outgoing_colour(message: Outgoing) -> str:
 def undecided(user: Any) -> int:
     """How many of the user's messages in the outbox want to be decided about."""
     return selectors.undecided(user).count()
+
+
+@register.simple_tag
+def looking_now(user: Any) -> list[BreakGlass]:
+    """Who may look at the mail of the user's mailboxes at this moment, having given a reason."""
+    return list(selectors.looking_now(user))
+
+
+@register.filter
+def person(user: Any) -> str:
+    """Who somebody is, whether there is such a user still or not."""
+    return break_glass.called(user)
 
 
 @register.filter

@@ -30,7 +30,7 @@ SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 @xframe_options_sameorigin
 def body(request: Request, pk: int) -> HttpResponse:
     """What a message says; with ``?pictures`` those from the web are shown as well."""
-    found = get_object_or_404(selectors.readable_by(request.user), pk=pk)
+    found = get_object_or_404(selectors.readable_by(request.user, opened=True), pk=pk)
     looks.note(found, viewer=request.user, why="Read the conversation")
     sources = _sources(request, found, remote="pictures" in request.GET)
     html = fold_html(show_pictures(found.body_html, sources))

@@ -1,4 +1,5 @@
-"""Settings → Email accounts → an account → ledger: what was done with its mail, and who looked at it."""
+"""Settings → Email accounts → an account → ledger: what was done with its mail, who opened it and who looked
+at it."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mailaccounts.views.access import Request
 
 PER_PAGE = 50
+OPENINGS = 50  # the newest
 
 
 @private
@@ -35,5 +37,6 @@ def ledger(request: Request, pk: int) -> HttpResponse:
         "set_aside": selectors.quarantined_of(account).count(),
         "older": account.folders.filter(missing_since=None).aggregate(older=Sum("older"))["older"] or 0,
         "page": page,
+        "openings": selectors.openings_of(account)[:OPENINGS],
     }
     return render(request, "mailaccounts/ledger.html", context)

@@ -40,9 +40,10 @@ HEIGHTS = ((12, "short"), (40, "medium"))  # lines up to which a frame is that h
 @private
 @require_GET
 def thread(request: Request, pk: int) -> HttpResponse:
-    """The conversation, of which the user may know at least one message; 404 otherwise."""
+    """The conversation, of which the user may know at least one message; 404 otherwise. ``opening`` is what lets them
+    look at it, where the owner doesn't."""
     found = (
-        selectors.messages_for(request.user)
+        selectors.messages_for(request.user, opened=True)
         .filter(thread=pk)
         .select_related("account", "thread")
         .prefetch_related("participants", "attachments")
@@ -57,8 +58,9 @@ def thread(request: Request, pk: int) -> HttpResponse:
     for message in shown:
         message.access = access.get(message.pk, Access.SUBJECT)
         message.own = message.access == Access.OWN
-        message.can_read = message.access >= Access.READ
-    _tell_people(shown, request.user)
+        message.can_read = message.access >= Access.OPENED
+        message.can_answer = message.access >= Access.READ
+    tell_people(shown, request.user)
     _tell_elsewhere(shown, request.user)
     _tell_text([each for each in shown if each.can_read], request.user)
     looks.note_all([each for each in shown if each.can_read], viewer=request.user, why="Read the conversation")
@@ -69,6 +71,7 @@ def thread(request: Request, pk: int) -> HttpResponse:
         "newest": shown[-1] if page.number == 1 else None,
         "own": shown[-1].own,
         "opened": "as-it-is" not in request.GET,
+        "opening": selectors.openings_by(request.user).filter(account=shown[0].account).first(),
     }
     return render(request, "mailaccounts/thread.html", context)
 
@@ -79,7 +82,7 @@ def _subject(messages: Sequence[Any]) -> str:
     return first.thread.subject if all(each.own for each in messages) else first.subject
 
 
-def _tell_people(messages: Sequence[Any], user: Any) -> None:
+def tell_people(messages: Sequence[Any], user: Any) -> None:
     """Gives each message its ``sender``, a participant or None, and its ``recipients``, each with ``called``."""
     people = [each for message in messages for each in message.participants.all()]
     names = hooks().names_of(user, {each.address for each in people})
@@ -101,7 +104,7 @@ def _tell_elsewhere(messages: Sequence[Any], user: Any) -> None:
 def _tell_text(messages: Sequence[Any], user: Any) -> None:
     """Gives each message what it says. One query, which reads no more of it than the page shows."""
     rows = (
-        selectors.readable_by(user)
+        selectors.readable_by(user, opened=True)
         .filter(pk__in=[each.pk for each in messages])
         .annotate(
             beginning=Left("body_text", TEXT_SHOWN),

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from mailaccounts.crypto import Secret
 from mailaccounts.models import (
+    BreakGlass,
     Credential,
     CredentialState,
     Fault,
@@ -92,3 +93,9 @@ def make_outgoing(account: MailAccount | None = None, **columns: Any) -> Outgoin
     account = account or make_account()
     defaults = {"author": account.owner, "message_id": f"{secrets.token_hex(8)}@example.test"}
     return Outgoing.objects.create(account=account, **{**defaults, **columns})
+
+
+def make_opening(account: MailAccount, **columns: Any) -> BreakGlass:
+    """The account's mail is open to somebody, whether they may look or not."""
+    defaults = {"reason": "To find out why", "until": timezone.now() + timedelta(hours=1)}
+    return BreakGlass.objects.create(account=account, **{"viewer": make_user(), **defaults, **columns})

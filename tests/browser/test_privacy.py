@@ -1,5 +1,5 @@
-"""Privacy in the browser: an owner shares a mailbox, hides a message and blocks somebody; a colleague looks, and the
-ledger says so."""
+"""Privacy in the browser: an owner shares a mailbox, hides a message and blocks somebody; a colleague looks, then staff
+with a reason, and the ledger says so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.auth.models import Permission
 from playwright.sync_api import expect
 
 from mailaccounts.models import Message, Tally
@@ -81,4 +82,32 @@ def test_an_owner_shares_a_mailbox_and_the_ledger_says_who_looked(new_person: Ca
     jo.page.goto(timeline)
     expect(jo.page.get_by_text("and not what it says")).to_be_visible()
     jo.look("timeline-subject-only")
+
+    jo.user.is_staff = True
+    jo.user.save()
+    jo.user.user_permissions.add(*Permission.objects.filter(codename__in=("view_mailaccount", "open_mail")))
+    jo.page.goto(f"/admin/mailaccounts/mailaccount/{account.pk}/change/")
+    jo.page.get_by_role("link", name="Look at mail…").click()
+    jo.page.get_by_label("Reason").fill("Because")
+    jo.page.get_by_role("button", name="Open it").click()
+    expect(jo.page.locator("[aria-invalid=true]")).to_be_visible()
+    jo.look("opening-a-mailbox")
+    jo.page.get_by_label("Reason").fill("Anna asks where the invitation to dinner is")
+    jo.page.get_by_label("1 hour").focus()
+    jo.page.keyboard.press("Space")
+    jo.page.get_by_role("button", name="Open it").press("Enter")
+    expect(jo.page.get_by_text("You are looking at mail of anna@us.test")).to_be_visible()
+    jo.look("opened-mailbox")
+    jo.page.get_by_role("link", name="Between the two of us").click()
+    expect(jo.page.get_by_text("Good morning").last).to_be_visible()
+    jo.look("opened-conversation")
+
+    anna.page.goto(settings)
+    expect(anna.page.get_by_text("jo looks at the mail of anna@us.test")).to_be_visible()
+    anna.look("account-that-is-looked-at")
+    anna.page.get_by_role("link", name="What they looked at").click()
+    expect(anna.page.get_by_role("region", name="Table of who opened it")).to_contain_text("invitation to dinner")
+    anna.look("ledger-of-an-opened-mailbox")
+    jo.page.get_by_role("button", name="End now").press("Enter")
+    expect(jo.page.get_by_text("is closed to you again")).to_be_visible()
     assert anna.complaints == jo.complaints == []

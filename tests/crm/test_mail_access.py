@@ -1,5 +1,5 @@
 """Every way to a message, walked by its owner, a colleague, a stranger and somebody who isn't signed in, whatever the
-owner lets be seen."""
+owner lets be seen; and by staff who may open the mail of others, giving a reason."""
 
 from __future__ import annotations
 
@@ -10,13 +10,27 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 
 from crm.hooks import CrmHooks
 from crm.models import Contact
-from mailaccounts.models import ActionState, MailAction, Message, Outgoing, OutgoingState, Shown, Visibility, Why
+from mailaccounts.models import (
+    LISTED,
+    ActionState,
+    BreakGlass,
+    Look,
+    MailAction,
+    Message,
+    Outgoing,
+    OutgoingState,
+    Shown,
+    Visibility,
+    Why,
+)
 from mailaccounts.selectors import Access
-from mailaccounts.services import attached, forgetting, pictures
+from mailaccounts.services import attached, break_glass, forgetting, pictures
 from tests.app.builders import make_account, make_credential, make_outgoing, make_user
+from tests.app.staff import make_staff
 from tests.app.test_pages_access import addresses
 from tests.crm.builders import make_company, make_contact, store_message
 
@@ -27,6 +41,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
+NOBODY = Access.OWN + 1
 SUBJECT, BODY, FILE = "The-subject", "What-it-says", "what-is-attached.pdf"
 
 #: What a mailbox shows, of a message what its owner decided, and what a colleague may see then.
@@ -43,12 +58,13 @@ SHOWS = [
 class Door:
     """A way to a message, open to a colleague who may see at least so much of it (None: to everybody who is signed in,
     and it shows what they may see). ``key`` is what its address names; what it ``posts`` makes it one that takes only
-    that."""
+    that. ``glass``: it opens to staff as well, while they have the mailbox opened."""
 
-    opens: Access | None
+    opens: int | None
     key: Callable[[Message], int | str | None] = lambda message: message.pk
     posts: dict[str, str] | None = None
     page: bool = True  # of the site, rather than what is in a message
+    glass: bool = False
 
 
 def nothing(message: Message) -> None:
@@ -80,6 +96,10 @@ def erasing(message: Message) -> int:
     return forgetting.begin(["nobody@nowhere.test"], why=Why.BLOCKED, asked_by=owner, owner=owner).pk
 
 
+def mailbox(message: Message) -> int:
+    return message.account_id
+
+
 DOORS = {
     "contacts": Door(opens=None, key=nothing),
     "contact": Door(opens=None, key=contact),
@@ -88,10 +108,10 @@ DOORS = {
     "mailaccounts:compose": Door(opens=None, key=nothing),
     "mailaccounts:drafts": Door(opens=None, key=nothing),
     "mailaccounts:outbox": Door(opens=None, key=nothing),
-    "mailaccounts:thread": Door(opens=Access.SUBJECT, key=lambda message: message.thread_id),
+    "mailaccounts:thread": Door(opens=Access.SUBJECT, key=lambda message: message.thread_id, glass=True),
     "mailaccounts:mark": Door(opens=Access.OWN, key=lambda message: message.thread_id, posts={"act": "flag"}),
-    "mailaccounts:body": Door(opens=Access.READ, page=False),
-    "mailaccounts:attachment": Door(opens=Access.READ, key=attachment, page=False),
+    "mailaccounts:body": Door(opens=Access.READ, page=False, glass=True),
+    "mailaccounts:attachment": Door(opens=Access.READ, key=attachment, page=False, glass=True),
     "mailaccounts:reply": Door(opens=Access.READ, posts={}),
     "mailaccounts:reply_all": Door(opens=Access.READ, posts={}),
     "mailaccounts:forward": Door(opens=Access.READ, posts={}),
@@ -99,7 +119,11 @@ DOORS = {
     "mailaccounts:draft": Door(opens=Access.OWN, key=draft),
     "mailaccounts:outgoing": Door(opens=Access.OWN, key=outgoing, posts={"do": "discard"}),
     "mailaccounts:erasing": Door(opens=Access.OWN, key=erasing),
+    "mailaccounts:opened": Door(opens=NOBODY, key=mailbox, glass=True),
+    "mailaccounts:open_mail": Door(opens=NOBODY, key=mailbox, glass=True),
+    "mailaccounts:close_mail": Door(opens=NOBODY, key=mailbox, posts={}, glass=True),
 }
+PAGES_OF_OWNERS = [name for name, door in DOORS.items() if door.posts is None and door.page and door.opens != NOBODY]
 PICTURE = "mailaccounts:picture"  # more in tests/app/test_pictures.py
 INBOX = {"inbox_act", "inbox_undo", "inbox_dismiss"}  # name what they are about in what is POSTed
 WITHOUT_MAIL = {
@@ -187,6 +211,52 @@ def test_a_picture_is_shown_to_whoever_may_read_its_message_still_and_at_no_addr
         assert client.get(reverse(PICTURE, args=[name[:-1]])).status_code == 404
 
 
+@pytest.mark.parametrize("state", ["not opened", "open", "expired", "ended", "permission taken away", "deactivated"])
+@pytest.mark.parametrize("shown", [Shown.AS_ACCOUNT, Shown.HIDDEN])
+def test_staff_with_a_reason_read_what_the_owner_does_for_that_while_and_do_nothing_with_it(
+    client: Client, message: Message, state: str, shown: str
+) -> None:
+    Message.objects.update(shown=shown)
+    staff = make_staff("staff", "open_mail")
+    make_credential(make_account(staff))
+    client.force_login(staff)
+    if state != "not opened":
+        opening = break_glass.open_mail(message.account, viewer=staff, reason="A mail is missing", minutes=15)
+        if state == "expired":
+            BreakGlass.objects.update(until=timezone.now())
+        if state == "ended":
+            break_glass.end([opening], actor=staff)
+        if state == "permission taken away":
+            staff.user_permissions.clear()
+        if state == "deactivated":
+            type(staff).objects.update(is_active=False)
+    is_open = state == "open"
+    may_open = state not in {"permission taken away", "deactivated"}
+    picture = reverse(PICTURE, args=[pictures.sign(message, user=staff, number=0)])
+    assert client.get(picture).status_code == (200 if is_open else 404)
+    page = content(client.get(reverse("inbox"), {"q": BODY, "folder": "all"}))
+    assert f"/mail/{message.thread_id}/" not in page
+    for name, door in sorted(DOORS.items(), key=lambda each: each[0] == "mailaccounts:close_mail"):
+        response, told = knock(client, name, message), f"{name} {state}"
+        page = content(response)
+        if state == "deactivated":
+            assert response.status_code == 302, told
+            assert response["Location"].startswith("/accounts/login/"), told
+        elif name in {"mailaccounts:opened", "mailaccounts:open_mail"}:
+            leads_on = (name == "mailaccounts:opened") != is_open
+            assert response.status_code == ((302 if leads_on else 200) if may_open else 404), told
+        else:
+            assert (response.status_code != 404) == (door.opens is None or (is_open and door.glass)), told
+        sees = is_open and door.glass and response.status_code == 200
+        assert (SUBJECT in page or BODY in page) == sees, told
+        assert not any(f"/{each}/" in page for each in ("mark", "reply", "forward", "show")), told
+    assert not Outgoing.objects.filter(author=staff).exists()
+    assert client.get(picture).status_code != 200
+    whys = Look.objects.filter(viewer=staff).values_list("why", flat=True)
+    read = {LISTED, "Read the conversation", "Opened an attachment"}
+    assert sorted(whys) == (sorted(read) if is_open else [])
+
+
 @pytest.mark.parametrize(("visibility", "shown", "access"), SHOWS)
 def test_a_search_of_the_inbox_finds_ones_own_mail_only(
     client: Client, message: Message, colleague: Any, visibility: str, shown: str, access: Access | None
@@ -239,7 +309,7 @@ def test_a_door_is_closed_to_whoever_is_not_signed_in(client: Client, message: M
     assert response["Location"].startswith("/accounts/login/")
 
 
-@pytest.mark.parametrize("name", [name for name, door in DOORS.items() if door.posts is None and door.page])
+@pytest.mark.parametrize("name", PAGES_OF_OWNERS)
 def test_a_page_with_mail_has_no_inline_script_or_style(client: Client, message: Message, name: str) -> None:
     client.force_login(message.account.owner)
     response = knock(client, name, message)
