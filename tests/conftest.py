@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest.register_assert_rewrite(
-    "tests.replay", "tests.disturbed"
+    "tests.replay", "tests.disturbed", "tests.fleet"
 )  # their assertions say what they compared, as those of tests do
 pytest_plugins = ["tests.sandbox_fixtures", "tests.domains"]
 

@@ -44,11 +44,11 @@ def manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[
     return done
 
 
-def wait_until(condition: Callable[[], object], *, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait_until(condition: Callable[[], object], *, what: str, seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"not within {PATIENCE} seconds: {what}")
+            pytest.fail(f"not within {seconds} seconds: {what}")
         time.sleep(0.1)
 
 
@@ -66,23 +66,14 @@ def killed(script: str, *arguments: str, env: dict[str, str]) -> Iterator[None]:
         process.stdout.close()
 
 
-class Cluster:
-    """`manage.py qcluster`, with everything it prints in ``log``."""
+class Running:
+    """A command of manage.py that runs until it is stopped, with everything it prints in ``log``."""
 
-    def __init__(self, log: Path, *, env: dict[str, str]) -> None:
-        self._log, self._env = log, env
+    def __init__(self, log: Path, *arguments: str, env: dict[str, str]) -> None:
+        self._log, self._arguments, self._env = log, arguments, env
 
     def __enter__(self) -> Self:
-        with self._log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "qcluster"],
-                cwd=ROOT,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -91,9 +82,67 @@ class Cluster:
             try:
                 self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+                self.kill()
         print(self.printed())  # noqa: T201 - pytest shows it when the test fails
+
+    def start(self) -> None:
+        """As often as it has ended."""
+        with self._log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", *self._arguments],
+                cwd=ROOT,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """With all the processes it started, as when the machine fails."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def printed(self) -> str:
         return self._log.read_text(errors="replace")
+
+
+class Cluster(Running):
+    """`manage.py qcluster`."""
+
+    def __init__(self, log: Path, *, env: dict[str, str]) -> None:
+        super().__init__(log, "qcluster", env=env)
+
+
+# The tick's main work, in a process of the CRM's that stays: starting one takes longer than what it does.
+TICK = """
+import sys
+import django
+django.setup()
+from mailaccounts.services.due import enqueue_due
+for line in sys.stdin:
+    print(enqueue_due(), flush=True)
+"""
+
+
+class Tick:
+    """Queues what is due, as the product's tick does every minute; returns how many accounts."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._env = env
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-c", TICK]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=self._env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._process.communicate(timeout=60)
+
+    def __call__(self) -> int:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())

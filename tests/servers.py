@@ -29,7 +29,7 @@ class Server:
     """A child process with a directory of its own. As root it runs as somebody without rights: PostgreSQL refuses
     root. Linux ends the child with the run even if the run is killed."""
 
-    stop_signal = signal.SIGTERM
+    stop_signal = crash_signal = signal.SIGTERM
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -51,7 +51,7 @@ class Server:
         raise NotImplementedError
 
     def start(self) -> str:
-        """Starts the server and gives its URL once it answers."""
+        """Starts the server, for the first time or after a crash, and gives its URL once it answers."""
         atexit.register(self.stop)
         with (self.directory / "log").open("wb") as log:
             self.process = subprocess.Popen(
@@ -70,6 +70,12 @@ class Server:
                 raise pytest.UsageError(f"{type(self).__name__} did not start:\n{log_text}")
             time.sleep(0.05)
         return self.url
+
+    def crash(self) -> None:
+        """The server is gone without a goodbye; what it wrote stays."""
+        assert self.process is not None
+        self.process.send_signal(self.crash_signal)
+        self.process.wait(STOP_SECONDS)
 
     def stop(self) -> None:
         """Stops the server and removes what it wrote; safe to call twice."""
@@ -105,13 +111,24 @@ class PostgreSQL(Server):
     """Throw-away: nothing is flushed to disk."""
 
     stop_signal = signal.SIGINT  # PostgreSQL's fast shutdown, which doesn't wait for clients to leave
+    crash_signal = signal.SIGQUIT  # its immediate one: it recovers from its log at the next start
 
     @property
     def url(self) -> str:
         return f"postgres://postgres:{self.password}@127.0.0.1:{self.port}/mailaccounts"
 
     def command(self) -> list[str]:
-        data, password_file = self.directory / "data", self.directory / "password"
+        data = self.directory / "data"
+        if not data.exists():
+            self._initialise(data)
+        off = [part for name in ("fsync", "synchronous_commit", "full_page_writes") for part in ("-c", f"{name}=off")]
+        return [
+            postgres_program("postgres"), "-D", str(data), "-p", str(self.port), "-k", str(self.directory), *off,
+            "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
+        ]  # fmt: skip
+
+    def _initialise(self, data: Path) -> None:
+        password_file = self.directory / "password"
         password_file.write_text(self.password)
         if self.user:
             shutil.chown(password_file, self.user)
@@ -119,11 +136,6 @@ class PostgreSQL(Server):
             postgres_program("initdb"), "--pgdata", str(data), "--username=postgres", f"--pwfile={password_file}",
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
         )  # fmt: skip
-        off = [part for name in ("fsync", "synchronous_commit", "full_page_writes") for part in ("-c", f"{name}=off")]
-        return [
-            postgres_program("postgres"), "-D", str(data), "-p", str(self.port), "-k", str(self.directory), *off,
-            "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
-        ]  # fmt: skip
 
     def ready(self) -> bool:
         import psycopg
@@ -137,6 +149,8 @@ class PostgreSQL(Server):
 
 class Redis(Server):
     """Keeps nothing on disk. Each xdist worker takes a database of its own, by number."""
+
+    crash_signal = signal.SIGKILL
 
     @property
     def url(self) -> str:

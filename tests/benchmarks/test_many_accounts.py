@@ -9,11 +9,10 @@ import os
 import socket
 import ssl
 import subprocess
-import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
 from django.forms import model_to_dict
@@ -27,7 +26,7 @@ from tests.benchmarks.conftest import connected
 from tests.benchmarks.maildir import Maildir
 from tests.benchmarks.measure import compare
 from tests.benchmarks.test_polling import FOLDERS, ROUND_TRIP
-from tests.crm_process import ROOT, Cluster, environment, wait_until
+from tests.crm_process import Cluster, Tick, environment, wait_until
 from tests.letters import STRANGER, letter
 from tests.proxy import in_a_process
 from tests.sandbox_crm import world_of
@@ -44,16 +43,6 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True)]
 ACCOUNTS = int(os.environ.get("B6_ACCOUNTS", "1000"))
 THREADS = 32
 ASK = b'LIST "" "*" RETURN (SPECIAL-USE STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ))'
-
-# The tick's work, in a process of the CRM's that stays: starting one takes longer than what it does.
-TICK = """
-import sys
-import django
-django.setup()
-from mailaccounts.services.due import enqueue_due
-for line in sys.stdin:
-    print(enqueue_due(), flush=True)
-"""
 
 
 @pytest.fixture
@@ -79,29 +68,6 @@ def fill(first: SandboxMailbox, others: list[SandboxMailbox], *, port: int) -> N
         rows = [Folder(**{**model_to_dict(row, exclude=["id"]), "account": account}) for row in example.folders.all()]
         Folder.objects.bulk_create(rows)
     MailAccount.objects.update(status=example.status, imap_port=port, next_sync_at=None)
-
-
-class Tick:
-    """Queues what is due, as the product's tick does every minute."""
-
-    def __init__(self, env: dict[str, str]) -> None:
-        self._env = env
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-c", TICK]
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, env=self._env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._process.communicate(timeout=60)
-
-    def __call__(self) -> int:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
 
 
 def ask(mailboxes: list[SandboxMailbox], port: int, context: ssl.SSLContext) -> None:

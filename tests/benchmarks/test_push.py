@@ -76,10 +76,12 @@ def test_mail_is_in_the_crm_as_soon_as_a_bare_socket_would_know(
         chosen = random.sample(users, k=min(ACCOUNTS, WARM_UP + DELIVERIES))
         times = [deliver(sandbox, user) for user in chosen][WARM_UP:]
     later = sorted(visible - noticed for noticed, visible in times)
+    whole = sorted(visible for _, visible in times)
     result = {
         "name": f"B5 {ACCOUNTS} watched accounts",
         "p50": round(statistics.median(later), 3),
         "p95": round(later[int(len(later) * 0.95)], 3),
+        "p95_from_delivery": round(whole[int(len(whole) * 0.95)], 3),
         "bare_socket": round(statistics.median(noticed for noticed, _ in times), 3),
         "kib_per_account": round(each, 1),
         "kib_per_further_account": round(grows, 1),
@@ -87,8 +89,9 @@ def test_mail_is_in_the_crm_as_soon_as_a_bare_socket_would_know(
     }
     print(  # noqa: T201 - a benchmark is there to be read
         f"\n{result['name']}: in the CRM {result['p50']} s (p95 {result['p95']} s, must be ≤ {MUST_SECONDS}) after a "
-        f"bare socket knows, which is {result['bare_socket']} s after the delivery; {result['kib_per_account']} KiB "
-        f"each (must be ≤ {MUST_KIB}), {result['kib_per_further_account']} KiB from the {early}th on; "
+        f"bare socket knows, which is {result['bare_socket']} s after the delivery; p95 {result['p95_from_delivery']} "
+        f"s from delivery to CRM; {result['kib_per_account']} KiB each (must be ≤ {MUST_KIB}), "
+        f"{result['kib_per_further_account']} KiB from the {early}th on; "
         f"{result['accounts_per_second']} sign-ins a second\n{json.dumps(result)}"
     )
     assert result["p95"] <= MUST_SECONDS

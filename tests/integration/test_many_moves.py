@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -108,7 +106,7 @@ def test_a_thousand_move_though_the_workers_are_killed_on_the_way(
         started = time.monotonic()
         with Cluster(tmp_path / "killed.log", env=env) as cluster:
             work(run, until=lambda now: now[MigrationState.SWITCHED] >= people // 4)
-            os.killpg(cluster.process.pid, signal.SIGKILL)
+            cluster.kill()
         with Cluster(tmp_path / "worker.log", env=env):
             seen = work(run, until=has_ended)
         seconds = time.monotonic() - started
