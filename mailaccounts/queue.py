@@ -36,7 +36,6 @@ class Job(StrEnum):
     COMPARE = "mailaccounts.tasks.compare"
     NOTIFY = "mailaccounts.tasks.notify"
     TELL_OPENED = "mailaccounts.tasks.tell_opened"
-    DEPART = "mailaccounts.tasks.depart"
     GIVE_BACK = "mailaccounts.tasks.give_back"
     CANARIES = "mailaccounts.tasks.canaries"
     CAMPAIGNS = "mailaccounts.tasks.campaigns"

@@ -160,11 +160,6 @@ def tell_opened(opening_id: int) -> None:
     safely(lambda: break_glass.tell(opening_id))
 
 
-def depart() -> None:
-    """Disconnects the accounts of deactivated users."""
-    safely(disconnect_departed)
-
-
 def give_back() -> None:
     """Tells providers of the grants that nobody uses any more."""
     safely(give_back_due)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mailaccounts.conf import settings
 from mailaccounts.mail.parse import parse_message
 from mailaccounts.models import Fault
+from mailaccounts.services import lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -63,7 +64,9 @@ class Bodies:
         have: Collection[str] = (),
         gone: Collection[int] = (),
     ) -> Asked:
-        """Asks for the bodies of ``portion`` that are not ``known``, one of each message, and waits for nothing."""
+        """Asks for the bodies of ``portion`` that are not ``known``, one of each message, and waits for nothing. None
+        is asked for once the account isn't ours any more: LeaseLost."""
+        lease.insist(self.work.held)
         missing = _one_each(portion, known=known, have=have, gone=gone)
         sizes = {each.uid: each.size for each in portion if each.uid in missing}
         short = {uid: size for uid, size in sizes.items() if size <= settings.body_batch_bytes}
@@ -112,6 +115,7 @@ class Bodies:
             yield body.uid, partial(parse_message, body.raw, truncated=body.truncated)
         until = self.work.deadline + (settings.lease_seconds - settings.sync_budget) / 2
         for uid in asked.long:
+            lease.insist(self.work.held)
             started = time.monotonic()
             parse, late = self._fetch_long(uid, max_bytes=limit, until=until)
             if late and started > self.work.deadline - settings.sync_budget / 2:

@@ -1,22 +1,24 @@
 """When a user of the CRM is deactivated or deleted, their mailboxes are disconnected: no sync, no secret, mail kept.
 
-A user who is saved as inactive is noticed at once, whoever was deactivated behind Django's back (``update()``, SQL) by
-the next tick.
+A user who is saved as inactive has none left once that is committed: no worker has to be free for it. Whoever was
+deactivated behind Django's back (``update()``, SQL) is found by the next tick.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.signals import post_save, pre_delete
 
 from mailaccounts.models import MailAccount
-from mailaccounts.queue import Job, enqueue
 from mailaccounts.services import audit
 from mailaccounts.services.disconnect import Reason, cut
 from mailaccounts.services.lease import CONNECTED
+from mailaccounts.services.safely import safely
 
 AT_A_TIME = 1000  # accounts in one go; the next tick goes on
 
@@ -35,18 +37,18 @@ def of_departed_owners() -> Q:
     return CONNECTED & (Q(owner__is_active=False) if "is_active" in columns else Q(pk__in=[]))
 
 
-def disconnect_departed() -> int:
-    """Disconnects every account whose owner was deactivated; how many."""
-    departed = of_departed_owners()
+def disconnect_departed(whose: Q | None = None) -> int:
+    """Disconnects every account whose owner was deactivated, or those of them that are ``whose``; how many."""
+    departed = of_departed_owners() & (whose or Q())
     found = MailAccount.objects.filter(departed).order_by("pk").values_list("pk", flat=True)[:AT_A_TIME]
     return sum(cut(pk, reason=Reason.DEACTIVATED, only=departed) is not None for pk in list(found))
 
 
 def _saved(*, instance: Any, raw: bool, **_: Any) -> None:
-    if raw or getattr(instance, "is_active", True):
-        return
-    if MailAccount.objects.filter(of_departed_owners(), owner=instance).exists():
-        enqueue(Job.DEPART)
+    """Neither a fault of ours nor a database out of order keeps a user from being deactivated: the tick goes on."""
+    if not (raw or getattr(instance, "is_active", True)):
+        work = partial(safely, partial(disconnect_departed, Q(owner=instance.pk)))
+        transaction.on_commit(work)
 
 
 def _deleted(*, instance: Any, **_: Any) -> None:

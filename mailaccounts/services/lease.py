@@ -69,6 +69,13 @@ def renew(lease: Lease, **changes: Any) -> None:
         raise LeaseLost(address=lease.address)
 
 
+def insist(lease: Lease) -> None:
+    """LeaseLost when the account is another's by now, or nobody's since it was disconnected: whatever is about to be
+    asked of its mail server isn't."""
+    if not _held(lease).exists():
+        raise LeaseLost(address=lease.address)
+
+
 def lock(lease: Lease) -> MailAccount | None:
     """The account as it stands, locked until the transaction ends; None when it is another's."""
     return _held(lease).select_for_update().first()

@@ -59,6 +59,7 @@ class Round:
     def _list(self, *, again: bool) -> None:
         """Asks for the folders and, in the same round trip where that can be, for the state of each."""
         session = self.work.session
+        lease.insist(self.work.held)  # signing in may have taken long
         infos = session.folders(status=True)
         if not session.abilities.list_status:
             statuses = session.statuses([info.name for info in self._to_read(infos)])

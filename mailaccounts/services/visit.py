@@ -11,7 +11,7 @@ from django.utils import timezone
 from mailaccounts.errors import ProtocolFault
 from mailaccounts.mail.types import Known
 from mailaccounts.rules.sync_plan import Restart, arrivals, history, look, plan, was_misled
-from mailaccounts.services import changes, folders, narrow, places, quarantine
+from mailaccounts.services import changes, folders, lease, narrow, places, quarantine
 from mailaccounts.services.bodies import OutOfTime
 from mailaccounts.services.changes import Changes
 from mailaccounts.services.examine import Examination
@@ -115,6 +115,7 @@ class Visit:
         examined = list(self._examined())
         for start in range(0, len(criteria), CRITERIA):
             any_of = criteria[start : start + CRITERIA]
+            lease.insist(self.work.held)
             for above, below, since in examined:
                 found.update(self.work.session.search(above=above, below=below, since=since, any_of=any_of))
         return found.difference(places.stored_uids(self.folder), quarantine.uids_of(self.folder))
@@ -219,6 +220,7 @@ class Visit:
         left = [uid for uid in uids if uid not in known]
         while left:
             batch = left[: narrow.size(self.folder)]
+            lease.insist(self.work.held)
             examination = self._examination(moves="")
             try:
                 examination.remember(batch)

@@ -82,11 +82,10 @@ def assert_disconnected(account: MailAccount, anna: SandboxMailbox) -> None:
     assert anna.sandbox.idp.faults.revoke(anna.address) == 0, "nothing is left to revoke at the provider"
 
 
-def test_deactivating_a_user_queues_a_job_that_disconnects(account: MailAccount, anna: SandboxMailbox) -> None:
+def test_deactivating_a_user_disconnects_before_any_worker_is_free(account: MailAccount, anna: SandboxMailbox) -> None:
     deactivate(account.owner)
-    assert jobs() == [Job.DEPART]
-    tasks.depart()
-    assert jobs() == [Job.DEPART, Job.GIVE_BACK]
+    assert not Credential.objects.exists()
+    assert jobs() == [Job.GIVE_BACK]
     tasks.give_back()
     assert_disconnected(account, anna)
 
@@ -95,7 +94,7 @@ def test_users_deactivated_behind_djangos_back_are_found_by_the_tick(
     account: MailAccount, anna: SandboxMailbox
 ) -> None:
     get_user_model().objects.filter(pk=account.owner_id).update(is_active=False)
-    assert jobs() == []
+    assert not receipts().exists()
     tasks.tick()
     assert_disconnected(account, anna)
 
@@ -116,30 +115,29 @@ def test_it_is_done_once(account: MailAccount) -> None:
         tasks.tick()
     account.owner.save()
     assert receipts().count() == 1
-    assert jobs().count(Job.DEPART) == 1
 
 
-def test_saving_any_other_user_queues_nothing(account: MailAccount) -> None:
+def test_saving_any_other_user_disconnects_nothing(account: MailAccount) -> None:
     account.owner.save()
     deactivate(make_user())
-    assert jobs() == []
+    assert not receipts().exists()
 
 
 def test_a_deactivation_that_is_rolled_back_disconnects_nothing(account: MailAccount) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         deactivate(account.owner)
         raise RuntimeError
-    assert jobs() == []
     tasks.tick()
     account.refresh_from_db()
     assert account.status == AccountStatus.NEW
 
 
-def test_a_user_who_is_active_again_by_then_keeps_everything(account: MailAccount) -> None:
-    deactivate(account.owner)
-    account.owner.is_active = True
-    account.owner.save()
-    tasks.depart()
+def test_a_user_who_is_active_again_before_that_is_committed_keeps_everything(account: MailAccount) -> None:
+    with transaction.atomic():
+        deactivate(account.owner)
+        account.owner.is_active = True
+        account.owner.save()
+    tasks.tick()
     account.refresh_from_db()
     assert account.status == AccountStatus.NEW
     assert account.credentials.count() == 2

@@ -92,6 +92,40 @@ def test_a_sync_under_way_brings_nothing_back(
         assert Message.objects.count() == done[0]
 
 
+LONG = "x" * 2000
+
+
+def fetches(mailbox: SandboxMailbox) -> int:
+    return sum(" FETCH " in command for log in mailbox.rawlogs() for command in log.commands)
+
+
+def test_once_its_user_is_deactivated_a_sync_fetches_nothing_more_and_hangs_up(
+    account: MailAccount, mailbox: SandboxMailbox, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Of messages that are fetched one by one: what the server says it was asked for."""
+    settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "BODY_BATCH_BYTES": 1000}
+    make_contact(CONTACT)
+    for _ in range(5):
+        mailbox.append(letter(text=LONG))
+    original, before = bodies.Bodies._fetch_long, []
+
+    def meanwhile(*args: Any, **options: Any) -> Any:
+        fetched = original(*args, **options)
+        if not before:
+            account.owner.is_active = False
+            account.owner.save()
+            before.append((fetches(mailbox), Message.objects.count()))
+        return fetched
+
+    monkeypatch.setattr(bodies.Bodies, "_fetch_long", meanwhile)
+    report = sync_account(account.pk)
+    assert report.error is not None and report.error.code == "lease_lost"
+    assert before == [(fetches(mailbox), Message.objects.count())]
+    (log,) = mailbox.rawlogs()
+    assert log.commands[-1].endswith("LOGOUT")
+    assert not Credential.objects.exists()
+
+
 def test_a_sync_that_is_about_to_begin_finds_it_disconnected(
     full: MailAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
