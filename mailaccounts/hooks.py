@@ -59,8 +59,9 @@ class Hooks:
     def notify_owner(self, account: MailAccount, *, subject: str, text: str) -> None:
         """Tells the account's owner that it needs them: by mail, if they have an address.
 
-        Called once each time an account begins to need its owner or an administrator, and for each invitation and
-        reminder of a campaign, by a worker. What is raised is logged, and the notice tried again minutes later.
+        Called once each time an account, or a message that they sent, begins to need its owner or an administrator,
+        and for each invitation and reminder of a campaign, by a worker. What is raised is logged, and the notice tried
+        again minutes later.
         """
         address = getattr(account.owner, account.owner.get_email_field_name(), "")
         if address:

@@ -56,6 +56,7 @@ from mailaccounts.errors.given import (
 )
 from mailaccounts.errors.identity import NotAskedAgain, SignInExpired
 from mailaccounts.errors.moving import AlreadyMoving, MailboxDiffers, WayBackGone, WayBackRefused
+from mailaccounts.errors.notices import NoticeDamaged, NoticeError, NoticeForSomebodyElse, NoticeSettled
 from mailaccounts.errors.organisation import (
     CanaryMissing,
     CanaryOpened,
@@ -238,6 +239,10 @@ __all__ = [
     "NotConnected",
     "NotDoneInTime",
     "NotSentInTime",
+    "NoticeDamaged",
+    "NoticeError",
+    "NoticeForSomebodyElse",
+    "NoticeSettled",
     "OAuthError",
     "OnItAlready",
     "OrganisationError",

@@ -56,7 +56,8 @@ class MailAccount(models.Model):
     Until it has ``begun``, its owner has yet to say how far back mail is wanted, and no sync reads it.
 
     A worker owns the account while ``lease_owner`` is its token and ``lease_until`` lies ahead. ``notice_due`` while
-    its owner has yet to be told what the status wants of them. Since ``paused_at`` an administrator has it paused:
+    its owner has yet to be told what is wanted of them; ``incident`` grows each time that something begins to be, and
+    what was told before is settled with it. Since ``paused_at`` an administrator has it paused:
     nothing is read from the mailbox until they resume it.
     """
 
@@ -103,6 +104,7 @@ class MailAccount(models.Model):
     clean_syncs = models.PositiveIntegerField(default=0)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
     notice_due = models.BooleanField(default=False, editable=False)
+    incident = models.PositiveIntegerField(default=0, editable=False)
 
     lease_owner = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

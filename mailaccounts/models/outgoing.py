@@ -31,6 +31,9 @@ class Filing(models.TextChoices):
 
 
 RECIPIENTS_REFUSED = "recipients_refused"  # the code of a sent message that not everybody got
+UNDECIDED = models.Q(state__in=(OutgoingState.FAILED, OutgoingState.UNCERTAIN)) | models.Q(
+    state=OutgoingState.SENT, code=RECIPIENTS_REFUSED
+)  # its author decides: it wasn't sent, perhaps was, or didn't reach everybody
 IN_THE_POST = (OutgoingState.QUEUED, OutgoingState.SENDING, OutgoingState.UNCERTAIN)
 EDITABLE = (OutgoingState.DRAFT, OutgoingState.FAILED)
 RECIPIENT_ROLES = (Role.TO, Role.CC, Role.BCC)
@@ -48,8 +51,9 @@ class Outgoing(models.Model):
 
     ``attempts`` counts how often it was begun to be handed over, ``failures`` what went wrong in a row before that. At
     ``next_at`` a tick takes care of it. One ``held_at`` some time waits for the account to sign in with something else
-    than the credential ``held_with``, or with that one proven anew. A worker has it while ``worker`` is its token and
-    ``worker_until`` lies ahead.
+    than the credential ``held_with``, or with that one proven anew. ``notice_due`` while its author has yet to be told
+    that it waits for them; ``incident`` grows each time that it begins to. A worker has it while ``worker`` is its
+    token and ``worker_until`` lies ahead.
     """
 
     account = models.ForeignKey("mailaccounts.MailAccount", models.CASCADE, related_name="outgoing")
@@ -77,6 +81,8 @@ class Outgoing(models.Model):
     next_at = models.DateTimeField(null=True, blank=True)
     held_at = models.DateTimeField(null=True, blank=True)
     held_with = models.UUIDField(null=True, blank=True, editable=False)
+    notice_due = models.BooleanField(default=False, editable=False)
+    incident = models.PositiveIntegerField(default=0, editable=False)
     worker = models.CharField(max_length=32, blank=True, editable=False)
     worker_until = models.DateTimeField(null=True, blank=True, editable=False)
 

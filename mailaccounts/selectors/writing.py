@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, Prefetch, Q, Value, When
+from django.db.models import Case, Prefetch, Value, When
 from django.db.models.functions import Length
 
 from mailaccounts.hooks import hooks
-from mailaccounts.models import RECIPIENTS_REFUSED, AccountStatus, Alias, Enclosed, Outgoing, OutgoingState
+from mailaccounts.models import UNDECIDED, AccountStatus, Alias, Enclosed, Outgoing
 from mailaccounts.selectors.accounts import mailboxes_of
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ def outgoing_for(user: Any) -> QuerySet[Outgoing]:
 
 
 def undecided(user: Any) -> QuerySet[Outgoing]:
-    """What of it wants to be decided about: it wasn't sent, perhaps was, or didn't reach everybody."""
-    short = Q(state=OutgoingState.SENT, code=RECIPIENTS_REFUSED)
-    return outgoing_for(user).filter(Q(state__in=(OutgoingState.FAILED, OutgoingState.UNCERTAIN)) | short)
+    """What of it wants to be decided about."""
+    return outgoing_for(user).filter(UNDECIDED)
 
 
 def enclosed_in(message: Outgoing) -> QuerySet[Enclosed]:

@@ -116,7 +116,7 @@ def record_failure(held: Lease, error: MailAccountsError, *, credential_id: UUID
             next_sync_at = timezone.now() + timedelta(seconds=delay)
         changes: dict[str, Any] = {"next_sync_at": next_sync_at, "failures": failures, "clean_syncs": 0}
         if status in NEEDS_SOMEBODY and before.status not in NEEDS_SOMEBODY:
-            changes["notice_due"] = True
+            changes |= {"notice_due": True, "incident": F("incident") + 1}
             enqueue(Job.NOTIFY, before.pk)
         if status in NEEDS_SOMEBODY and code != before.status_code and isinstance(error, OAuthError):
             note(AuditAction.REFRESH_FAILED, before, code=code)

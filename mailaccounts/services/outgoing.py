@@ -36,6 +36,7 @@ SPARE = 30  # seconds that a worker has a message for longer than any session la
 QUEUED_FOR = timedelta(minutes=5)  # what was queued and taken by nobody by then is queued again
 NO_TROUBLE = {"code": "", "message": "", "failures": 0, "held_at": None}
 LET_GO = {"worker": "", "worker_until": None}
+WAITS_FOR_AUTHOR = {"notice_due": True, "incident": F("incident") + 1}
 IN_MAILBOX = {"raw": None, "body_text": "", "body_html": ""}  # what it says is kept there, and not twice
 
 
@@ -87,9 +88,10 @@ def not_handed_over(held: Outgoing, error: MailAccountsError, *, credential_id: 
     rows = _mine(held).filter(state__in=(OutgoingState.QUEUED, OutgoingState.SENDING))
     columns = _put_off(held, error, credential_id)
     if columns is None:
-        step(rows, held, OutgoingState.FAILED, **trouble(error), **LET_GO, next_at=None)
+        step(rows, held, OutgoingState.FAILED, **trouble(error), **LET_GO, **WAITS_FOR_AUTHOR, next_at=None)
     else:
-        step(rows, held, OutgoingState.QUEUED, **trouble(error), **LET_GO, **columns)
+        waits = WAITS_FOR_AUTHOR if "held_at" in columns else {}
+        step(rows, held, OutgoingState.QUEUED, **trouble(error), **LET_GO, **columns, **waits)
 
 
 def uncertain(held: Outgoing, error: DeliveryUncertain) -> None:
@@ -101,7 +103,8 @@ def uncertain(held: Outgoing, error: DeliveryUncertain) -> None:
 def not_found(held: Outgoing, seconds: float | None) -> None:
     """It wasn't in Sent, or that couldn't be seen: the next look is in ``seconds``; None: there is none."""
     next_at = None if seconds is None else timezone.now() + timedelta(seconds=seconds)
-    _mine(held).update(next_at=next_at, failures=held.failures + 1, **LET_GO)
+    waits = WAITS_FOR_AUTHOR if seconds is None else {}
+    _mine(held).update(next_at=next_at, failures=held.failures + 1, **LET_GO, **waits)
 
 
 def filed(held: Outgoing) -> None:
@@ -134,7 +137,7 @@ def _sent(rows: Any, outgoing: Outgoing, *, by_server: bool, remark: dict[str, s
     columns: dict[str, Any] = {"filing": Filing.DUE, "next_at": now}
     if by_server:
         columns = {"filing": Filing.BY_SERVER, "next_at": None, **_kept_there(remark.get("code", ""))}
-    columns |= {**NO_TROUBLE, **remark, **LET_GO, "sent_at": now}
+    columns |= {**NO_TROUBLE, **remark, **LET_GO, "sent_at": now, **(WAITS_FOR_AUTHOR if remark else {})}
     with transaction.atomic():
         if not step(rows, outgoing, OutgoingState.SENT, **columns):
             return False

@@ -13,7 +13,7 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import DeliveryUncertain, NotSentInTime
 from mailaccounts.models import Credential, CredentialState, Outgoing, OutgoingState
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services.outgoing import FREE, LET_GO, QUEUED_FOR, TO_DO, step, trouble
+from mailaccounts.services.outgoing import FREE, LET_GO, QUEUED_FOR, TO_DO, WAITS_FOR_AUTHOR, step, trouble
 
 AT_ONCE = 100
 
@@ -48,7 +48,7 @@ def give_up() -> int:
     error = NotSentInTime(days=settings.send_days)
     cutoff = timezone.now() - timedelta(days=settings.send_days)
     late = Outgoing.objects.filter(FREE, state=OutgoingState.QUEUED, queued_at__lt=cutoff)
-    columns = {**trouble(error), **LET_GO, "next_at": None, "held_at": None}
+    columns = {**trouble(error), **LET_GO, **WAITS_FOR_AUTHOR, "next_at": None, "held_at": None}
     return sum(
         step(late.filter(pk=each.pk), each, OutgoingState.FAILED, **columns)
         for each in late.only("pk", "account_id")[:AT_ONCE]

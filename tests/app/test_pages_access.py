@@ -10,8 +10,8 @@ import pytest
 from django.core import signing
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from mailaccounts.models import Alias
-from mailaccounts.services import consent_attempts
+from mailaccounts.models import Alias, MailAccount
+from mailaccounts.services import consent_attempts, notices
 from mailaccounts.services.disconnect import disconnect
 from mailaccounts.services.privacy import block
 from mailaccounts.services.writer import SALT
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.test import Client
-
-    from mailaccounts.models import MailAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +43,7 @@ OF_MAIL = "/mail/"  # walked in tests/crm/test_mail_access.py
 OF_MACHINES = ("/healthz", "/readyz", "/metrics")  # tried in tests/app/test_probes.py
 ALIAS = "/settings/email-accounts/aliases/{token}/"
 BLOCKED = "/settings/email-accounts/{pk}/privacy/blocked/{blocked}/"
+GO = "/settings/email-accounts/go/{token}/"
 INVITATION = "/settings/email-accounts/invitation/{token}/"
 
 
@@ -67,7 +66,7 @@ PEOPLES = [
     for name, address in PAGES
     if not address.startswith((OF_ADMINISTRATORS, OF_MAIL, *OF_STAFF)) and "admin-consent" not in address
 ]
-OF_SOMEBODY = (OF_AN_ACCOUNT, OF_A_RECEIPT, A_CALLBACK, INVITATION, ALIAS)
+OF_SOMEBODY = (OF_AN_ACCOUNT, OF_A_RECEIPT, A_CALLBACK, INVITATION, GO, ALIAS)
 ACCOUNT_PAGES = [(name, address) for name, address in PAGES if address.startswith(OF_SOMEBODY)]
 
 
@@ -76,6 +75,9 @@ def target_of(address: str, account: MailAccount) -> str:
     disconnected, of a consent that its owner is about to give, or of a company or a contact."""
     if address == INVITATION:
         return address.format(token=invitation_for(account))
+    if address == GO:
+        MailAccount.objects.filter(pk=account.pk).update(status="needs_owner")
+        return address.format(token=notices.token_of(account))
     if address.startswith(OF_ADMINISTRATORS):
         return address.format(run=make_campaign(account).pk)
     if address.startswith(OF_A_RECEIPT):

@@ -88,7 +88,7 @@ def test_the_list_needs_as_many_queries_for_many_contacts_as_for_one(
     for number in range(20):
         contact = make_contact(f"c{number:02}@customer.test")
         store_message(account, sender=contact.email, to=account.address)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         signed_in.get("/contacts/")
 
 

@@ -184,4 +184,4 @@ def test_a_timeline_takes_as_many_queries_for_many_messages_as_for_one(client: C
         with CaptureQueriesContext(connection) as queries:
             client.get(f"/contacts/{maria.pk}/")
         numbers.append(len(queries))
-    assert numbers[0] == numbers[1] < 20
+    assert numbers[0] == numbers[1] <= 20

@@ -1,0 +1,29 @@
+"""For a host's own base template: what the user's mailboxes want of them, on every page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import template
+from django.urls import reverse
+
+from mailaccounts.services import needs
+
+if TYPE_CHECKING:
+    from mailaccounts.services.needs import Need
+
+register = template.Library()
+
+
+@register.inclusion_tag("mailaccounts/notices.html", takes_context=True)
+def mailaccounts_notices(context: dict[str, Any]) -> dict[str, list[Need]]:
+    """What has to be done, but for what the page is about already. One query; none for whoever isn't signed in."""
+    request = context.get("request")
+    if request is None or not hasattr(request, "user"):
+        return {"needs": []}
+    return {"needs": [need for need in needs.of_user(request.user) if not _is_about(request.path, need)]}
+
+
+def _is_about(path: str, need: Need) -> bool:
+    own_page = reverse("mailaccounts:account", args=[need.account_id])
+    return path.startswith(own_page) or path == need.path
