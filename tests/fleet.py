@@ -72,11 +72,8 @@ class Fleet:
         """All are killed at the same time, an hour passes in which nobody is there, and all start again."""
         for member in self.members:
             member.kill()
-        MailAccount.objects.update(
-            lease_until=F("lease_until") - AN_HOUR,
-            watched_until=F("watched_until") - AN_HOUR,
-            next_sync_at=timezone.now(),
-        )
+        MailAccount.objects.update(lease_until=F("lease_until") - AN_HOUR, next_sync_at=timezone.now())
+        Lookout.objects.update(until=F("until") - AN_HOUR)
         for member in self.members:
             member.start()
 

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, connections
+from django.db import connections
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from mailaccounts.models import AccountStatus, MailAccount
+from mailaccounts.models import AccountStatus, Lookout, MailAccount
 from mailaccounts.queue import Job
+from mailaccounts.services import watch_claims, watch_fleet
 from mailaccounts.services.watch import Watcher
 from tests.crm_process import wait_until
 
@@ -28,6 +29,9 @@ class Watching(Watcher):
     def _beat(self, now: float) -> None:
         super()._beat(now)
         self.looks += 1
+
+    def watching(self) -> list[int]:
+        return list(self._loop)
 
     def watches(self, *accounts: MailAccount) -> bool:
         return all(account.pk in self._loop for account in accounts)
@@ -76,11 +80,18 @@ def queued_syncs(account: MailAccount) -> int:
 
 def is_marked(account: MailAccount) -> bool:
     """Whether the database has it that somebody watches the account."""
-    account.refresh_from_db()
-    return account.watched_until is not None and account.watched_until > timezone.now()
+    return MailAccount.objects.filter(pk=account.pk).exclude(watch_fleet.UNWATCHED).exists()
 
 
-def pass_a_minute() -> None:
-    """For the leases of watchers it is a minute later."""
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE mailaccounts_mailaccount SET watched_until = watched_until - interval '1 minute'")
+def lost_watcher() -> str:
+    """A watcher that has taken all there is, and of which nothing is heard any more."""
+    token = "somebody-lost"
+    watch_fleet.report(token, most=1000)
+    watch_claims.claim(token, most=1000, except_hosts=(), except_ids=())
+    return token
+
+
+def pass_seconds(seconds: int) -> None:
+    """For the leases of watchers it is so much later."""
+    for each in Lookout.objects.all():
+        Lookout.objects.filter(pk=each.pk).update(until=each.until - timedelta(seconds=seconds))

@@ -78,7 +78,7 @@ class MailAccountAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     *("status", "status_code", "status_message", "paused_at", "failures", "clean_syncs"),
-                    *("last_mail_at", "last_sync_at", "next_sync_at", "lease_until", "watched_until"),
+                    *("last_mail_at", "last_sync_at", "next_sync_at", "lease_until", "watcher"),
                 )
             },
         ),

@@ -36,6 +36,9 @@ class IdleLoop:
     def __len__(self) -> int:
         return len(self._idles)
 
+    def __iter__(self) -> Iterator[int]:
+        return iter(list(self._idles))
+
     def __contains__(self, number: int) -> bool:
         return number in self._idles
 

@@ -17,6 +17,7 @@ from mailaccounts.models.folder import Folder, FolderRole
 from mailaccounts.models.forgotten import Forgotten
 from mailaccounts.models.grant import ConsentAttempt, Grant, GrantStatus
 from mailaccounts.models.look import LISTED, Look
+from mailaccounts.models.lookout import Lookout
 from mailaccounts.models.message import (
     Attachment,
     Message,
@@ -82,6 +83,7 @@ __all__ = [
     "GrantStatus",
     "HourlyFigures",
     "Look",
+    "Lookout",
     "MailAccount",
     "MailAction",
     "Message",

@@ -46,9 +46,9 @@ class MailAccount(models.Model):
     ``sender_name`` is what messages written here give beside the address, ``signature`` what they end with.
 
     ``revision`` grows with each change of what is stored of its mail: whoever shows that mail knows by it whether
-    there is anything new. ``last_mail_at`` is when a sync last found something new. Until ``watched_until`` the
-    watcher whose token is ``watcher`` has a connection that tells what arrives, or is about to, so that polling may be
-    rare. At ``compared_at`` server and store were compared: that many messages were missing, and stored twice.
+    there is anything new. ``last_mail_at`` is when a sync last found something new. The Lookout whose token is
+    ``watcher`` has a connection that tells what arrives, or is about to, so that polling may be rare. At
+    ``compared_at`` server and store were compared: that many messages were missing, and stored twice.
 
     Where mail of the past ``looks_back`` for people who become known, all were looked for up to the DirectoryChange
     whose number is ``looked_for``.
@@ -96,7 +96,6 @@ class MailAccount(models.Model):
     last_mail_at = models.DateTimeField(null=True, blank=True, editable=False)
     revision = models.PositiveBigIntegerField(default=0, editable=False)
     watcher = models.CharField(max_length=32, blank=True, editable=False)
-    watched_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     compared_at = models.DateTimeField(_("compared"), null=True, blank=True, editable=False)
     compared_missing = models.PositiveIntegerField(_("messages missing then"), default=0, editable=False)

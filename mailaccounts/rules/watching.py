@@ -1,9 +1,14 @@
-"""How many connections a mail server is asked for, how fast, and who goes without when it doesn't take as many."""
+"""How many connections a mail server is asked for, how fast, and who goes without when it doesn't take as many; and
+how many accounts each of several watchers has."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CERTAIN = 3  # mailboxes refused in a row for being too many: one alone may have a limit of its own
 LIMIT_SECONDS = 900.0  # that a limit is believed in, before it is tried for again
@@ -17,6 +22,18 @@ BURST_SECONDS = 0.2  # sign-ins of this long may begin together
 def for_syncs(connections: int) -> int:
     """Of so many connections that a server takes, those that watching leaves alone: a tenth, and two at least."""
     return max(2, connections // 10)
+
+
+def fair_shares(accounts: int, watchers: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    """How many of so many accounts each watcher is to have, which can have so many at most and has so many now: all as
+    many, as far as that goes. One more than the others has who has more now, so that nothing moves that needn't."""
+    shares, left = {}, accounts
+    order = sorted(watchers, key=lambda watcher: (*watchers[watcher], watcher))
+    for position, watcher in enumerate(order):
+        most, _ = watchers[watcher]
+        shares[watcher] = min(most, left // (len(order) - position))
+        left -= shares[watcher]
+    return shares
 
 
 def back_off(failures: int) -> float:

@@ -73,7 +73,7 @@ def record_success(held: Lease, account: MailAccount, *, finished: bool) -> Acco
     }
     if finished:
         changes["clean_syncs"] = F("clean_syncs") + 1
-    untouched = WELL & Q(next_sync_at__gt=now, watcher=account.watcher, watched_until=account.watched_until)
+    untouched = WELL & Q(next_sync_at__gt=now, watcher=account.watcher)
     if account.status == AccountStatus.OK and lease.release(held, state=untouched, **changes):
         return AccountStatus.OK
     with transaction.atomic():
@@ -127,7 +127,7 @@ def next_turn(account: MailAccount, now: datetime) -> datetime:
     """When an account that all is well with has its next turn."""
     interval = next_interval(
         quiet=(now - (account.last_mail_at or account.created_at)).total_seconds(),
-        watched=account.watched_until is not None and account.watched_until > now,
+        watched=bool(account.watcher),  # of one that is lost the tick lets go (watch_claims)
         shortest=settings.sync_interval,
         longest=settings.sync_interval_max,
     )

@@ -19,6 +19,7 @@ from mailaccounts.models import AccountStatus, Grant, GrantStatus, MailAccount, 
 from mailaccounts.queue import waiting, workers
 from mailaccounts.services.lease import AT_WORK, FREE
 from mailaccounts.services.secret_expiry import Expiry
+from mailaccounts.services.watch_fleet import UNWATCHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 SHOWN = 10  # rows of what is worst
 IDLE_ENDS = timedelta(days=90)  # after which Microsoft ends a grant that nobody used
 IDLE_NEAR = timedelta(days=60)
-WATCHED = Q(watched_until__isnull=False) & ~Q(watcher="")
 BY_ITSELF = AT_WORK & Q(status__in=(AccountStatus.NEW, AccountStatus.OK, AccountStatus.WAITING))
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def queue() -> Queue:
     counted = MailAccount.objects.aggregate(
         due=Count("pk", filter=AT_WORK & FREE & Q(next_sync_at__lte=now)),
         running=Count("pk", filter=Q(lease_until__gt=now) & ~Q(lease_owner="")),
-        watched=Count("pk", filter=WATCHED & Q(watched_until__gt=now)),
+        watched=Count("pk", filter=~UNWATCHED),
     )
     return Queue(jobs=_jobs(), workers=workers(), **counted)
 

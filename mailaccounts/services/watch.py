@@ -1,7 +1,7 @@
 """Push: one thread watches thousands of mailboxes and has those synced in which something changes.
 
 It trusts no event for what happened: a sync finds out, and judges the account, too. What can't be watched is polled as
-usual. Several watchers share the accounts, and take over those of one that is lost (watch_claims).
+usual. Several watchers share the accounts evenly (watch_fleet), and take over those of one that is lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mailaccounts.errors import (
     Throttled,
 )
 from mailaccounts.mail.idle_loop import IdleLoop
-from mailaccounts.services import watch_claims
+from mailaccounts.services import watch_claims, watch_fleet
 from mailaccounts.services.watch_login import THREADS, Logins, Opened
 from mailaccounts.services.watch_roll import Roll
 from mailaccounts.services.watch_shares import shares
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 LIVELIER_SECONDS = 3600.0  # that an account's mail has to be newer than another's to take its place
 PLACES = 5  # taken in this way at a time
+MOVED = 100  # accounts left to another watcher at a beat: it has them signed in again before the next hundred
 SHOWN_SECONDS = 1.0  # between two reports, at least
 QUIET_SECONDS = 60.0  # and at most
 
@@ -71,7 +72,8 @@ class Watcher:
         self._loop = IdleLoop()
         self._roll = Roll(most=most, per_second=settings.watch_logins_per_second, at_once=2 * THREADS)
         self._changes = Changes()
-        self._beat_at = 0.0
+        self._most = most
+        self._beat_at = self._claims_from = 0.0
         self._claimed_all = False
         self._stopping = False
 
@@ -92,8 +94,8 @@ class Watcher:
                         self._lose(account_id, error)
         finally:
             self._loop.close()
-            logins.stop()
-            self._with_database(lambda now: watch_claims.release(self.token, {*self._roll, *self._roll.let_go}))
+            self._with_database(self._leave)
+            logins.stop()  # those under way may have to wait for a server
 
     def _look_after(self, logins: Logins) -> None:
         """Everything but waiting."""
@@ -103,10 +105,10 @@ class Watcher:
         while (outcome := logins.outcome()) is not None:
             self._judge(*outcome)
         if now >= self._beat_at:
-            self._beat_at = now + watch_claims.BEAT_SECONDS
+            self._beat_at = now + watch_fleet.BEAT_SECONDS
             self._claimed_all = False
             self._with_database(self._beat)
-        if not self._claimed_all and self._roll.room():
+        if not self._claimed_all and now >= self._claims_from and self._roll.room():
             self._with_database(self._claim)
         for watched in self._roll.next_logins(time.monotonic()):
             logins.begin(watched.about.pk)
@@ -115,18 +117,22 @@ class Watcher:
         self._report()
 
     def _with_database(self, work: Callable[[float], object]) -> None:
-        """Does what needs the database. While that is out of order connections are kept, and nothing is forgotten."""
+        """Does what needs the database. While that is out of order connections are kept, and nothing is forgotten.
+        Once it is back the other watchers have time to say that they live."""
         close_old_connections()
         try:
             work(time.monotonic())
         except DatabaseTrouble as error:
             logger.warning("the watcher goes on without its database: %s", type(error).__name__)
+            self._claims_from = time.monotonic() + 2 * watch_fleet.BEAT_SECONDS
 
     # --- accounts come and go ---
 
     def _beat(self, now: float) -> None:
         """Gives a sign of life, and takes note of what became of the accounts."""
-        mine = watch_claims.beat(self.token)
+        free = watch_claims.free(except_hosts=self._roll.unavailable_hosts(now), except_ids=self._roll.resting(now))
+        watch_fleet.report(self.token, most=self._most, out_of_reach=self._roll.closed_hosts(now), free=free)
+        mine = watch_claims.held(self.token)
         for account_id in self._roll:
             if account_id not in mine:
                 self._drop(account_id)
@@ -141,6 +147,13 @@ class Watcher:
                 self._roll.again(watched, at=now)
         self._keep_within_limits(now)
         self._make_way_for_livelier(now)
+        self._share_out(free)
+
+    def _share_out(self, free: int) -> None:
+        """Lets go of accounts that other watchers are to have, a few at a time; none while nobody takes the last."""
+        self._roll.share = watch_fleet.share(self.token, free=free)
+        for watched in self._roll.spare(MOVED - free):
+            self._drop(watched.about.pk)
 
     def _claim(self, now: float) -> None:
         most = self._roll.room()
@@ -178,6 +191,10 @@ class Watcher:
     def _let_go(self, now: float) -> None:
         watch_claims.release(self.token, self._roll.let_go)
         self._roll.let_go.clear()
+
+    def _leave(self, now: float) -> None:
+        watch_claims.release(self.token, {*self._roll, *self._roll.let_go})
+        watch_fleet.leave(self.token)
 
     # --- what becomes of connections ---
 

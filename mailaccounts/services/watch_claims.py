@@ -1,4 +1,4 @@
-"""Which accounts a watcher watches: claimed by conditional UPDATE, held by a lease that the database's clock ends.
+"""Which accounts a watcher watches: claimed by conditional UPDATE, and its own while it is alive (watch_fleet).
 
 Only accounts whose last sync went well are watched: whatever is wrong with one, a sync finds out and judges.
 """
@@ -6,28 +6,24 @@ Only accounts whose last sync went well are watched: whatever is wrong with one,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Q
-from django.db.models.functions import Now
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from mailaccounts.models import AccountStatus, CredentialState, MailAccount
 from mailaccounts.services.departures import of_departed_owners
 from mailaccounts.services.outcome import next_turn
+from mailaccounts.services.watch_fleet import ABANDONED, UNWATCHED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from django.db.models import QuerySet
 
-LEASE = timedelta(seconds=40)  # a watcher that is silent for longer has lost its accounts
-BEAT_SECONDS = 10.0  # between two signs of life, and two looks for accounts to take
-
 HEALTHY = Q(status=AccountStatus.OK, paused_at__isnull=True, credentials__state=CredentialState.ACTIVE)
-UNWATCHED = Q(watcher="") | Q(watched_until__isnull=True) | Q(watched_until__lt=Now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,22 +39,25 @@ class Watchable:
 
 def claim(watcher: str, *, most: int, except_hosts: Collection[str], except_ids: Collection[int]) -> list[Watchable]:
     """Takes accounts that nobody watches, those first that had mail last."""
-    free = _watchable().filter(UNWATCHED).exclude(imap_host__in=except_hosts).exclude(pk__in=except_ids)
-    return _take(watcher, free.order_by(F("last_mail_at").desc(nulls_last=True), "pk")[:most])
+    unwatched = _free(except_hosts, except_ids)
+    return _take(watcher, unwatched.order_by(F("last_mail_at").desc(nulls_last=True), "pk")[:most])
+
+
+def free(*, except_hosts: Collection[str], except_ids: Collection[int]) -> int:
+    """How many accounts there are to be taken."""
+    return _free(except_hosts, except_ids).count()
 
 
 def claim_livelier(watcher: str, *, host: str, than: float, most: int, except_ids: Collection[int]) -> list[Watchable]:
     """Takes accounts at ``host`` that had mail later than the instant ``than``."""
     livelier = Q(imap_host=host, last_mail_at__gt=datetime.fromtimestamp(than, tz=UTC))
-    free = _watchable().filter(UNWATCHED, livelier).exclude(pk__in=except_ids)
-    return _take(watcher, free.order_by("-last_mail_at")[:most])
+    unwatched = _free((), except_ids).filter(livelier)
+    return _take(watcher, unwatched.order_by("-last_mail_at")[:most])
 
 
-def beat(watcher: str) -> dict[int, Watchable]:
-    """Gives a sign of life; the accounts that are still this watcher's and to be watched."""
-    mine = _watchable().filter(watcher=watcher)
-    MailAccount.objects.filter(watcher=watcher).update(watched_until=_until())
-    return {each.pk: each for each in _seen(mine)}
+def held(watcher: str) -> dict[int, Watchable]:
+    """The accounts that are still this watcher's and to be watched."""
+    return {each.pk: each for each in _seen(_watchable().filter(watcher=watcher))}
 
 
 def others(watcher: str, hosts: Collection[str]) -> dict[str, int]:
@@ -74,18 +73,22 @@ def release(watcher: str, ids: Iterable[int]) -> None:
 
 def release_lost() -> None:
     """Lets go of accounts whose watcher is gone and that no other has taken over."""
-    _let_go(~Q(watcher="") & Q(watched_until__lt=Now() - LEASE))
+    _let_go(ABANDONED)
 
 
 def _watchable() -> QuerySet[MailAccount]:
     return MailAccount.objects.filter(HEALTHY).exclude(of_departed_owners())
 
 
+def _free(except_hosts: Collection[str], except_ids: Collection[int]) -> QuerySet[MailAccount]:
+    return _watchable().filter(UNWATCHED).exclude(imap_host__in=except_hosts).exclude(pk__in=except_ids)
+
+
 def _take(watcher: str, wanted: QuerySet[MailAccount]) -> list[Watchable]:
     with transaction.atomic():
         locked = wanted.only("pk").select_for_update(skip_locked=True, of=("self",))
         taken = MailAccount.objects.filter(pk__in=[account.pk for account in locked])
-        taken.update(watcher=watcher, watched_until=_until())
+        taken.update(watcher=watcher)
         return list(_seen(taken.filter(HEALTHY)))
 
 
@@ -105,15 +108,11 @@ def _let_go(whose: Q) -> None:
     with transaction.atomic():
         columns = ("next_sync_at", "last_mail_at", "created_at")
         accounts = list(MailAccount.objects.filter(whose).only(*columns).select_for_update())
-        MailAccount.objects.filter(pk__in=[each.pk for each in accounts]).update(watcher="", watched_until=None)
+        MailAccount.objects.filter(pk__in=[each.pk for each in accounts]).update(watcher="")
         for account in accounts:
-            account.watched_until = None
+            account.watcher = ""
             turn = next_turn(account, now)
             if account.next_sync_at is not None and account.next_sync_at > turn:
                 account.next_sync_at = turn
                 sooner.append(account)
         MailAccount.objects.bulk_update(sooner, ["next_sync_at"], batch_size=500)
-
-
-def _until() -> ExpressionWrapper[Any]:
-    return ExpressionWrapper(Now() + LEASE, output_field=DateTimeField())

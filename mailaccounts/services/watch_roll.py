@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mailaccounts.services.watch_claims import Watchable
 
-IN_LINE = 200  # accounts that wait to sign in: those that would wait for longer had better be polled
+IN_LINE = 500  # accounts that wait to sign in: those that would wait for longer had better be polled
 PATIENCE_SECONDS = 30.0  # one that is to be tried again later than that is polled until then
 SHARES = 3  # a server has one of so many of the sign-ins under way: a slow one keeps nobody waiting, and a full one
 # refuses fewer at once than make it count as down (BREAKER_FAILURES)
@@ -52,12 +52,13 @@ class Watched:
 
 
 class Roll:
-    """``let_go`` are accounts struck off that the database still has as ours."""
+    """``let_go`` are accounts struck off that the database still has as ours. There are to be ``share`` accounts."""
 
     def __init__(self, *, most: int, per_second: int, at_once: int) -> None:
         """Holds ``most`` accounts; ``at_once`` sign-ins at a time, ``per_second`` at one server."""
         self.let_go: set[int] = set()
-        self._most, self._per_second, self._at_once = most, per_second, at_once
+        self.share = most
+        self._per_second, self._at_once = per_second, at_once
         self._watched: dict[int, Watched] = {}
         self._waiting: dict[int, Watched] = {}  # those of them that wait to sign in
         self._opening: dict[int, tuple[Watched, str]] = {}  # sign-ins under way, and at which server
@@ -82,7 +83,11 @@ class Roll:
         """How many accounts may be added now: none, until half of the line is gone."""
         if len(self._waiting) > IN_LINE // 2:
             return 0
-        return max(0, min(self._most - len(self._watched), IN_LINE - len(self._waiting)))
+        return max(0, min(self.share - len(self._watched), IN_LINE - len(self._waiting)))
+
+    def closed_hosts(self, now: float) -> set[str]:
+        """Servers that are to be left alone for now."""
+        return {name for name, host in self._hosts.items() if host.is_closed(now)}
 
     def unavailable_hosts(self, now: float) -> set[str]:
         """Servers that take no connection now beside those that are waited for."""
@@ -193,6 +198,13 @@ class Roll:
         """Of the connections with a server those of the accounts whose mail is oldest."""
         there = (each for each in self._watched.values() if each.about.host == host and each.state is State.OPEN)
         return heapq.nsmallest(count, there, key=lambda each: each.about.active)
+
+    def spare(self, most: int) -> list[Watched]:
+        """What is beyond the share, ``most`` of it: those that wait to sign in, then those whose mail is oldest."""
+        count = max(0, min(len(self._watched) - self.share, most))
+        return heapq.nsmallest(
+            count, self._watched.values(), key=lambda each: (each.state is State.OPEN, each.about.active)
+        )
 
     def allow(self, shares: Mapping[str, int]) -> None:
         """Takes note of how many connections there may be with these servers."""

@@ -73,7 +73,7 @@ def test_a_watcher_lets_go_of_an_account_that_is_paused() -> None:
     account = ready()
     watch_claims.claim("w", most=1, except_hosts=(), except_ids=())
     operate.pause(of(account), actor=None)
-    assert watch_claims.beat("w") == {}
+    assert watch_claims.held("w") == {}
 
 
 def test_an_account_that_is_resumed_is_due_at_once() -> None:

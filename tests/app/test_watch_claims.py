@@ -10,9 +10,10 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from mailaccounts.models import AccountStatus, Credential, MailAccount
-from mailaccounts.services import lease, watch_claims
+from mailaccounts.services import lease, watch_claims, watch_fleet
 from mailaccounts.services.watch_syncs import APART_SECONDS, LOOK_SECONDS, Changes
 from tests.app.builders import make_account, make_credential
+from tests.watching import pass_seconds
 
 if TYPE_CHECKING:
     from mailaccounts.services.watch_claims import Watchable
@@ -31,13 +32,8 @@ def make(**columns: Any) -> MailAccount:
 def claim(
     watcher: str = "one", *, most: int = 100, except_hosts: tuple[str, ...] = (), except_ids: tuple[int, ...] = ()
 ) -> list[Watchable]:
+    watch_fleet.report(watcher, most=100)
     return watch_claims.claim(watcher, most=most, except_hosts=except_hosts, except_ids=except_ids)
-
-
-def pass_seconds(seconds: int) -> None:
-    for account in MailAccount.objects.exclude(watched_until=None):
-        account.watched_until -= timedelta(seconds=seconds)
-        account.save()
 
 
 def ids(found: list[Watchable]) -> list[int]:
@@ -56,21 +52,23 @@ def test_an_account_has_one_watcher_until_that_is_silent_for_too_long() -> None:
     account = make()
     assert ids(claim("one")) == [account.pk]
     assert claim("two") == []
-    pass_seconds(30)
+    pass_seconds(15)
     assert claim("two") == []
-    assert ids(list(watch_claims.beat("one").values())) == [account.pk]
-    pass_seconds(30)
+    watch_fleet.report("one", most=100)
+    assert list(watch_claims.held("one")) == [account.pk]
+    pass_seconds(15)
     assert claim("two") == [], "it gave a sign of life"
-    pass_seconds(30)
+    pass_seconds(15)
     assert ids(claim("two")) == [account.pk]
-    assert watch_claims.beat("one") == {}
+    assert watch_claims.held("one") == {}
 
 
 def test_who_slept_over_keeps_what_nobody_else_has_taken() -> None:
     account = make()
     claim("one")
     pass_seconds(600)
-    assert list(watch_claims.beat("one")) == [account.pk]
+    watch_fleet.report("one", most=100)
+    assert list(watch_claims.held("one")) == [account.pk]
     assert claim("two") == []
 
 
@@ -81,7 +79,7 @@ def test_only_what_a_sync_found_well_is_watched(status: AccountStatus) -> None:
     account = make()
     claim()
     MailAccount.objects.update(status=status)
-    assert watch_claims.beat("one") == {}
+    assert watch_claims.held("one") == {}
     watch_claims.release("one", [account.pk])
     assert claim() == []
 
@@ -104,10 +102,10 @@ def test_a_new_credential_or_server_shows() -> None:
     (before,) = claim()
     Credential.objects.filter(account=account).delete()
     make_credential(account)
-    after = watch_claims.beat("one")[account.pk]
+    after = watch_claims.held("one")[account.pk]
     assert after.sign_in != before.sign_in
     MailAccount.objects.update(imap_port=143)
-    assert watch_claims.beat("one")[account.pk].sign_in != after.sign_in
+    assert watch_claims.held("one")[account.pk].sign_in != after.sign_in
 
 
 def test_an_account_let_go_of_is_polled_as_usual_and_not_before_it_would_be() -> None:
@@ -117,7 +115,7 @@ def test_an_account_let_go_of_is_polled_as_usual_and_not_before_it_would_be() ->
     watch_claims.release("one", [each.pk for each in accounts])
     for account in accounts:
         account.refresh_from_db()
-        assert (account.watcher, account.watched_until) == ("", None)
+        assert account.watcher == ""
     assert later.next_sync_at is not None and later.next_sync_at < timezone.now() + timedelta(minutes=10)
     assert (sooner.next_sync_at, never.next_sync_at) == (NOW, None)
 
@@ -126,20 +124,54 @@ def test_nobody_lets_go_of_what_is_anothers() -> None:
     account = make()
     claim("one")
     watch_claims.release("two", [account.pk])
-    assert list(watch_claims.beat("one")) == [account.pk]
+    assert list(watch_claims.held("one")) == [account.pk]
 
 
 def test_accounts_of_a_lost_watcher_are_let_go_of_once_others_had_their_chance() -> None:
     account = make()
     claim("one")
-    pass_seconds(60)
+    pass_seconds(70)
     watch_claims.release_lost()
     account.refresh_from_db()
     assert account.watcher == "one"
-    pass_seconds(60)
+    pass_seconds(20)
     watch_claims.release_lost()
     account.refresh_from_db()
     assert account.watcher == ""
+
+
+# --- how many each has -----------------------------------------------------------------------------------------
+
+
+def shares(*watchers: str, free: int = 0) -> list[int]:
+    return [watch_fleet.share(watcher, free=free) for watcher in watchers]
+
+
+def test_who_is_alive_has_as_many_as_others_and_who_has_one_more_keeps_it() -> None:
+    for _ in range(7):
+        make()
+    claim("one")
+    assert shares("one") == [7]
+    watch_fleet.report("two", most=100)
+    assert shares("one", "two") == [4, 3]
+    watch_fleet.report("three", most=1)
+    assert shares("one", "two", "three", free=2) == [4, 4, 1]
+    pass_seconds(30)
+    watch_fleet.report("one", most=100)
+    assert shares("one", "two", "three") == [7, 0, 0]
+    watch_fleet.report("two", most=100)
+    watch_fleet.leave("one")
+    assert shares("two", free=7) == [7]
+
+
+def test_who_does_not_reach_a_server_leaves_its_accounts_to_others() -> None:
+    for host in ("a.test", "a.test", "b.test", "b.test"):
+        make(imap_host=host)
+    claim("one")
+    watch_fleet.report("two", most=100, out_of_reach={"a.test", "b.test"})
+    assert shares("one", "two") == [4, 0]
+    watch_fleet.report("two", most=100, out_of_reach={"a.test"}, free=0)
+    assert shares("one", "two") == [2, 2]
 
 
 # --- changes ---------------------------------------------------------------------------------------------------

@@ -14,17 +14,17 @@ from django_q.models import OrmQ
 from mailaccounts import tasks
 from mailaccounts.mail.idle import Idle
 from mailaccounts.models import AccountStatus, Credential, CredentialState, Grant, MailAccount
-from mailaccounts.services import lease, watch_claims, watch_login
+from mailaccounts.services import lease, watch_claims, watch_fleet, watch_login
 from mailaccounts.services.disconnect import Reason, cut
 from mailaccounts.services.sync import sync_account
 from tests.app.builders import make_account, make_credential
 from tests.crm_process import wait_until
 from tests.letters import letter
 from tests.sandbox_crm import switch_by_consent
-from tests.watching import Watching, healthy, is_marked, pass_a_minute, queued_syncs, watching
+from tests.watching import Watching, healthy, is_marked, lost_watcher, pass_seconds, queued_syncs, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_django.fixtures import SettingsWrapper
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _restless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Watchers look after their accounts many times a second."""
-    monkeypatch.setattr(watch_claims, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(watch_fleet, "BEAT_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -251,34 +251,52 @@ def test_a_refused_password_is_judged_by_a_sync(synced: MailAccount) -> None:
 # --- several watchers ------------------------------------------------------------------------------------------
 
 
-def test_two_watchers_share_the_accounts(
+def test_watchers_share_the_accounts_evenly_as_they_come_and_go(
     world: Sandbox, synced: MailAccount, new_mailbox: Callable[[], SandboxMailbox]
 ) -> None:
-    accounts = [synced, *(another(world, new_mailbox()) for _ in range(3))]
-    with watching(most=2) as one, watching(most=2) as two:
-        wait_until(lambda: all(one.watches(each) or two.watches(each) for each in accounts), what="all are watched")
-        assert not any(one.watches(each) and two.watches(each) for each in accounts)
+    accounts = [synced, *(another(world, new_mailbox()) for _ in range(4))]
+
+    def settled(*watchers: Watching) -> None:
+        """All are watched, by one each, and by each as many; and nothing moves any more."""
+        wait_until(lambda: _is_even(watchers, accounts), what=f"{len(watchers)} watchers share the accounts")
+        before = [set(watcher.watching()) for watcher in watchers]
+        for watcher in watchers:
+            wait_for_a_look(watcher)
+        assert [set(watcher.watching()) for watcher in watchers] == before
+
+    with watching() as one:
+        settled(one)
+        with watching() as two:
+            settled(one, two)
+            with watching(most=1) as small:
+                settled(one, two, small)
+            settled(one, two)
+        settled(one)
+
+
+def _is_even(watchers: Sequence[Watching], accounts: Sequence[MailAccount]) -> bool:
+    watched = sorted(pk for watcher in watchers for pk in watcher.watching())
+    numbers = [watcher.status.watched for watcher in watchers]
+    return watched == sorted(each.pk for each in accounts) and max(numbers) - min(numbers) <= 1
 
 
 def test_a_watcher_takes_over_from_one_that_is_silent(synced: MailAccount, mailbox: SandboxMailbox) -> None:
-    taken = watch_claims.claim("somebody-lost", most=1, except_hosts=(), except_ids=())
-    assert [each.pk for each in taken] == [synced.pk]
+    lost = lost_watcher()
     with watching() as watcher:
         wait_for_a_look(watcher)
         assert not watcher.watches(synced)
-        pass_a_minute()
+        pass_seconds(60)
         watcher.wait_for(synced)
-    assert watch_claims.beat("somebody-lost") == {}
+    assert watch_claims.held(lost) == {}
 
 
 def test_an_account_whose_watcher_is_lost_is_polled_as_usual_again(synced: MailAccount) -> None:
     healthy(synced, next_sync_at=timezone.now() + timedelta(hours=3))
-    watch_claims.claim("somebody-lost", most=1, except_hosts=(), except_ids=())
-    pass_a_minute()
-    pass_a_minute()
+    lost_watcher()
+    pass_seconds(120)
     tasks.tick()
     synced.refresh_from_db()
-    assert (synced.watcher, synced.watched_until) == ("", None)
+    assert synced.watcher == ""
     assert synced.next_sync_at < timezone.now() + timedelta(minutes=10)
 
 

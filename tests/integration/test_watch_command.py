@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mailaccounts.services import watch_claims
+from mailaccounts.services import watch_fleet
 from mailaccounts.services.sync import sync_account
 from tests.crm_process import ROOT, environment, wait_until
 from tests.letters import letter
-from tests.watching import healthy, is_marked, pass_a_minute, queued_syncs, watching
+from tests.watching import healthy, is_marked, pass_seconds, queued_syncs, watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,13 +71,13 @@ def test_it_watches_until_it_is_told_to_stop_and_then_lets_go(
 def test_another_takes_over_from_one_that_is_killed(
     synced: MailAccount, mailbox: SandboxMailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch_claims, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(watch_fleet, "BEAT_SECONDS", 0.2)
     with running(mailbox) as process, watching() as other:
         process.kill()
         process.wait()
         mailbox.append(letter())
         assert is_marked(synced), "nobody knows yet"
         assert not other.watches(synced)
-        pass_a_minute()
+        pass_seconds(60)
         other.wait_for(synced)
         wait_until(lambda: queued_syncs(synced) == 1, what="what came meanwhile is noticed")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailaccounts.services import watch_claims
+from mailaccounts.services import watch_fleet
 from tests.crm_process import wait_until
 from tests.integration.gmail import sync
 from tests.integration.gmail_mailbox import ALL
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("contact")
 @pytest.fixture(autouse=True)
 def _restless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Watchers look after their accounts many times a second."""
-    monkeypatch.setattr(watch_claims, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(watch_fleet, "BEAT_SECONDS", 0.2)
 
 
 def synced(account: MailAccount) -> MailAccount:

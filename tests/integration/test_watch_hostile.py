@@ -13,7 +13,7 @@ from django.utils import timezone
 from mailaccounts.mail import idle
 from mailaccounts.models import MailAccount
 from mailaccounts.rules import watching as rules
-from mailaccounts.services import watch_claims
+from mailaccounts.services import watch_fleet
 from tests.app.builders import make_account, make_credential
 from tests.crm_process import wait_until
 from tests.integration.hostile import Authority, HostileServer, Peer, imap_select, tag
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _restless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Watchers look after their accounts, and try again, many times a second."""
-    monkeypatch.setattr(watch_claims, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(watch_fleet, "BEAT_SECONDS", 0.2)
     monkeypatch.setattr(rules, "FIRST_SECONDS", 0.1)
 
 
