@@ -18,7 +18,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from crm.models import TimelineEntry
-from mailaccounts.models import AccountStatus, MailAccount, Message
+from mailaccounts.models import AccountStatus, Lookout, MailAccount, Message
 from tests.app.builders import make_account, make_credential, make_user
 from tests.crm_process import PATIENCE, Cluster, Running, wait_until
 from tests.letters import CONTACT, STRANGER, letter, new_id
