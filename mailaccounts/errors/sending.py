@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailaccounts.errors.base import MailAccountsError, Remedy
+from mailaccounts.errors.reaching import PutOff
 
 
 class SendingError(MailAccountsError):
@@ -36,6 +37,24 @@ class SenderNotProven(SendingError):
     code = "sender_not_proven"
     sentence = "It isn't proven that you get mail at {address}."
     next_step = "Choose another sender, or prove the address on the account's page for writing."
+
+
+class SenderDeparted(SendingError):
+    """Deactivated, or not allowed to send from there any more."""
+
+    code = "sender_departed"
+    remedy = Remedy.ASK_ADMIN
+    sentence = "Whoever wrote this, or whose mailbox {address} is, may not send from there any more."
+    next_step = "Nothing of it was sent. Once an administrator has let them in again, they can send it."
+
+
+class SendingPaused(PutOff):
+    """Nothing is sent, nor looked up in the mailbox, before an administrator resumes the account."""
+
+    code = "sending_paused"
+    remedy = Remedy.WAIT
+    sentence = "An administrator has paused {address}."
+    next_step = "The message waits, and goes once the mailbox is resumed."
 
 
 class FilesAwaited(SendingError):

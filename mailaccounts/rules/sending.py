@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailaccounts.errors import AuthenticationRejected, InvalidInput, OAuthError, PutOff, Remedy, SendingError
+from mailaccounts.errors import (
+    AccountDisconnected,
+    AuthenticationRejected,
+    InvalidInput,
+    OAuthError,
+    PutOff,
+    Remedy,
+    SendingError,
+)
 from mailaccounts.rules.backoff import next_delay, put_off_delay
 
 if TYPE_CHECKING:
@@ -38,7 +46,7 @@ Verdict = Again | Hold | Fail
 def judge(error: MailAccountsError, *, failures: int) -> Verdict:
     """What to do about a message the server doesn't have, after so many ``failures`` in a row, this one included."""
     match error:
-        case SendingError() | InvalidInput():
+        case SendingError() | InvalidInput() | AccountDisconnected():
             return Fail()
         case PutOff():
             return Again(seconds=put_off_delay(error.retry_after), failed=False)

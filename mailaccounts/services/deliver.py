@@ -19,7 +19,7 @@ from mailaccounts.mail.types import FolderRole
 from mailaccounts.models import OutgoingState
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.rules.sending import look_again
-from mailaccounts.services import login, outgoing
+from mailaccounts.services import login, may_send, outgoing
 from mailaccounts.services.due import sync_soon
 from mailaccounts.services.outcome import active_credential_id
 
@@ -77,6 +77,7 @@ def _send(held: Outgoing) -> None:
 
 def _transmit(held: Outgoing) -> None:
     """Hands the message to the server, and notes that it has it before anything else is done."""
+    may_send.insist(held)
     raw, by_server = bytes(held.raw or b""), files_sent(held.account)
     recipients = {each: wire_address(each.address) for each in held.recipients.all()}
     with login.open_smtp(held.account) as session:

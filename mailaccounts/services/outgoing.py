@@ -14,14 +14,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from mailaccounts.conf import settings
 from mailaccounts.errors import DeliveryUncertain, OutgoingChanged
-from mailaccounts.models import RECIPIENTS_REFUSED, Filing, Outgoing, OutgoingState
+from mailaccounts.models import RECIPIENTS_REFUSED, Filing, MailAccount, Outgoing, OutgoingState
 from mailaccounts.rules.sending import Again, Fail, Hold, judge
+from mailaccounts.services import may_send
 from mailaccounts.signals import outgoing_changed
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from mailaccounts.errors import MailAccountsError
 
 FREE = Q(worker="") | Q(worker_until__isnull=True) | Q(worker_until__lt=Now())
-TO_DO = Q(state=OutgoingState.QUEUED) | Q(state=OutgoingState.UNCERTAIN) | Q(filing=Filing.DUE)
+# No join: a conditional UPDATE over one lets two workers take the same row.
+RUNNING = Exists(MailAccount.objects.filter(pk=OuterRef("account"), paused_at__isnull=True))
+TO_DO = Q(state=OutgoingState.QUEUED) | (Q(state=OutgoingState.UNCERTAIN) | Q(filing=Filing.DUE)) & Q(RUNNING)
 SPARE = 30  # seconds that a worker has a message for longer than any session lasts
 QUEUED_FOR = timedelta(minutes=5)  # what was queued and taken by nobody by then is queued again
 NO_TROUBLE = {"code": "", "message": "", "failures": 0, "held_at": None}
@@ -55,9 +58,11 @@ def claim(outgoing_id: int) -> Outgoing | None:
 
 
 def begin_handing_over(held: Outgoing) -> None:
-    """From now on the server may have it. OutgoingChanged when it is another's, or its author's again."""
+    """From now on the server may have it. OutgoingChanged when it is another's, or its author's again; what
+    ``may_send`` raises when somebody's right to send ended while the server was asked about recipients."""
     columns = {"attempts": F("attempts") + 1, "worker_until": _until()}
     with transaction.atomic(durable=True):  # or the server would know of it before anybody else here does
+        may_send.insist(held)
         if not step(_mine(held).filter(state=OutgoingState.QUEUED), held, OutgoingState.SENDING, **columns):
             raise OutgoingChanged
     held.attempts += 1

@@ -13,13 +13,23 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import DeliveryUncertain, NotSentInTime
 from mailaccounts.models import Credential, CredentialState, Outgoing, OutgoingState
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services.outgoing import FREE, LET_GO, QUEUED_FOR, TO_DO, WAITS_FOR_AUTHOR, step, trouble
+from mailaccounts.services.outgoing import (
+    FREE,
+    LET_GO,
+    QUEUED_FOR,
+    RUNNING,
+    TO_DO,
+    WAITS_FOR_AUTHOR,
+    step,
+    trouble,
+)
 
 AT_ONCE = 100
 
 
 def enqueue_due() -> int:
     """Queues the messages whose turn has come, and those that waited for their account to be signed in anew; how many.
+    Those of paused accounts wait on.
 
     Moving ``next_at`` in the same transaction keeps a second tick from queueing one again.
     """
@@ -29,7 +39,7 @@ def enqueue_due() -> int:
     signed_in = Q(held_with__isnull=True) & Exists(in_use) | Q(held_with__isnull=False) & Exists(another)
     with transaction.atomic():
         turn = Q(next_at__lte=now) | Q(held_at__isnull=False) & signed_in
-        due = Outgoing.objects.filter(FREE, TO_DO, turn).select_for_update(skip_locked=True, of=("self",))
+        due = Outgoing.objects.filter(FREE, TO_DO, RUNNING, turn).select_for_update(skip_locked=True, of=("self",))
         found = list(due.order_by("created_at").values_list("pk", flat=True)[:AT_ONCE])
         Outgoing.objects.filter(pk__in=found).update(next_at=now + QUEUED_FOR, held_at=None)
         for outgoing_id in found:

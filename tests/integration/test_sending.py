@@ -7,6 +7,8 @@ import email.policy
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
 from django_q.models import OrmQ, Task
 
 from mailaccounts import tasks
@@ -20,9 +22,10 @@ from mailaccounts.errors import (
     UnsafeArgument,
 )
 from mailaccounts.mail.compose import Enclosure, Mailbox
-from mailaccounts.models import Filing, MailAccount, Message, Outgoing, OutgoingState
+from mailaccounts.mail.submission import Submission
+from mailaccounts.models import AccountStatus, Filing, MailAccount, Message, Outgoing, OutgoingState
 from mailaccounts.queue import Job
-from mailaccounts.services import answer, drafts, outbox
+from mailaccounts.services import answer, drafts, outbox, outgoing_due
 from mailaccounts.services.sync import sync_account
 from mailaccounts.signals import outgoing_changed
 from tests.crm.builders import make_contact
@@ -214,6 +217,39 @@ def test_what_is_in_the_post_is_neither_changed_nor_discarded_and_can_be_taken_b
     assert message.state == OutgoingState.DRAFT
     drafts.discard(message)
     assert not Outgoing.objects.exists()
+
+
+def test_it_does_not_go_once_its_author_has_left_and_waits_while_the_mailbox_is_paused(
+    account: MailAccount, world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody, owner = elsewhere(), get_user_model().objects.filter(pk=account.owner_id)
+    offer = Submission.offer
+
+    def leaving_meanwhile(*args: Any, **options: Any) -> Any:
+        owner.update(is_active=False)
+        return offer(*args, **options)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Submission, "offer", leaving_meanwhile)
+        message = work_off(queued(account, somebody))
+    assert (message.state, message.code) == (OutgoingState.FAILED, "sender_departed")
+    outbox.send_again(message)
+    message = work_off(message)
+    assert (message.state, message.code, message.raw is None) == (OutgoingState.FAILED, "sender_departed", False)
+    owner.update(is_active=True)
+    MailAccount.objects.update(status=AccountStatus.DISCONNECTED)
+    outbox.send_again(message)
+    message = work_off(message)
+    assert (message.state, message.code) == (OutgoingState.FAILED, "account_disconnected")
+    MailAccount.objects.update(status=AccountStatus.OK, paused_at=timezone.now())
+    outbox.send_again(message)
+    message = work_off(message)
+    assert (message.state, message.code) == (OutgoingState.QUEUED, "sending_paused")
+    time_passes(message)
+    assert (outgoing_due.enqueue_due(), sent_to(world, somebody)) == (0, [])
+    MailAccount.objects.update(paused_at=None)
+    assert outgoing_due.enqueue_due() == 1
+    assert (work_off(message).code, len(sent_to(world, somebody))) == ("", 1)
 
 
 def test_two_jobs_for_one_message_send_it_once(account: MailAccount, colleague: SandboxMailbox) -> None:
