@@ -180,7 +180,8 @@ class Barred(models.Model):
 class TimelineEntry(models.Model):
     """A message on the timeline of a contact or, when its people are known by their domain only, of a company.
 
-    The same mail through two accounts has one ``fingerprint`` and shows once.
+    The same mail through two accounts has one ``fingerprint`` and shows once. It is ``unseen`` by others when it went
+    to them by Bcc only.
     """
 
     contact = models.ForeignKey(Contact, models.CASCADE, null=True, related_name="timeline")
@@ -188,6 +189,7 @@ class TimelineEntry(models.Model):
     message = models.ForeignKey("mailaccounts.Message", models.CASCADE, related_name="+")
     fingerprint = models.CharField(max_length=64)
     occurred_at = models.DateTimeField()
+    unseen = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("timeline entry")

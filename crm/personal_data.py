@@ -12,7 +12,7 @@ from django.db.models import Count, Max, Min
 from crm.folding import fold_address
 from crm.models import Barred, Contact, TimelineEntry
 from mailaccounts import selectors as mail
-from mailaccounts.models import AuditAction, MailAccount, Why
+from mailaccounts.models import AuditAction, MailAccount, Role, Why
 from mailaccounts.services import audit, forgetting
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mailaccounts.models import Erasing, Message, Outgoing
 
+ADDRESSED = (Role.TO, Role.CC, Role.BCC)
 BATCH = 200  # messages read at a time
 
 
@@ -63,14 +64,16 @@ def mailboxes(person: Person) -> list[dict[str, Any]]:
 
 def described(person: Person, messages: Sequence[Message], *, user: Any) -> list[dict[str, Any]]:
     """What is stored of these messages of theirs, in JSON: the subject of those that ``user`` may know of, what their
-    own say; of the others, that there is a message. Four queries."""
+    own say; of the others, that there is a message, and not how it was addressed to them: a Bcc is for its owner.
+    Four queries."""
     keys = [message.pk for message in messages]
     known = set(mail.messages_for(user).filter(pk__in=keys).values_list("pk", flat=True))
     texts = dict(mail.own_messages(user).filter(pk__in=keys).values_list("pk", "body_text"))
     theirs = mail.taking_part(person.addresses).filter(message__in=keys).order_by("position")
     roles: dict[int, list[dict[str, str]]] = {}
     for each in theirs:
-        roles.setdefault(each.message_id, []).append({"role": each.role, "address": each.address, "name": each.name})
+        role = each.role if each.message_id in texts or each.role not in ADDRESSED else "recipient"
+        roles.setdefault(each.message_id, []).append({"role": role, "address": each.address, "name": each.name})
     return [
         {
             "mailbox": message.account.address,

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.dispatch import receiver
 
-from crm.directory import known
+from crm.directory import Known, known
 from crm.models import TimelineEntry
-from mailaccounts.models import Participant
+from mailaccounts.models import Participant, Role
 from mailaccounts.signals import message_stored, people_changed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COLUMNS = ("pk", "contact_id", "company_id", "message_id")
+KEY = ("contact_id", "company_id", "message_id", "unseen")
 
 
 @receiver(message_stored, dispatch_uid="crm.timeline")
@@ -27,9 +27,9 @@ def write_timeline(*, message_ids: Sequence[int], **_: Any) -> None:
 def rewrite_timeline(*, message_ids: Sequence[int], **_: Any) -> None:
     """Puts each message on the timeline of everybody who is known in it now, and takes it off all others: mail with
     anybody of a company goes to the contact who was added since. Safe to repeat."""
-    entries = {(each.contact_id, each.company_id, each.message_id): each for each in _entries(message_ids)}
+    entries = {tuple(getattr(each, name) for name in KEY): each for each in _entries(message_ids)}
     written = TimelineEntry.objects.filter(message__in=message_ids)
-    there = {(contact, company, message): pk for pk, contact, company, message in written.values_list(*COLUMNS)}
+    there = {tuple(key): pk for pk, *key in written.values_list("pk", *KEY)}
     TimelineEntry.objects.filter(pk__in=[pk for key, pk in there.items() if key not in entries]).delete()
     fresh = [each for key, each in entries.items() if key not in there]
     TimelineEntry.objects.bulk_create(fresh, ignore_conflicts=True)
@@ -37,16 +37,22 @@ def rewrite_timeline(*, message_ids: Sequence[int], **_: Any) -> None:
 
 def _entries(message_ids: Sequence[int]) -> list[TimelineEntry]:
     rows = Participant.objects.filter(message__in=message_ids)
-    taking_part = set(rows.values_list("message_id", "address", "message__fingerprint", "message__received_at"))
-    people = known({address for _, address, _, _ in taking_part})
-    return [
-        TimelineEntry(
-            contact_id=people[address].contact_id,
-            company_id=people[address].company_id,
-            message_id=message_id,
-            fingerprint=fingerprint,
-            occurred_at=received_at,
-        )
-        for message_id, address, fingerprint, received_at in taking_part
-        if address in people
-    ]
+    columns = ("message_id", "address", "role", "message__fingerprint", "message__received_at")
+    taking_part = set(rows.values_list(*columns))
+    people = known({address for _, address, *_ in taking_part})
+    entries: dict[tuple[int, Known], TimelineEntry] = {}
+    for message_id, address, role, fingerprint, received_at in taking_part:
+        if whose := people.get(address):
+            entry = entries.setdefault(
+                (message_id, whose),
+                TimelineEntry(
+                    contact_id=whose.contact_id,
+                    company_id=whose.company_id,
+                    message_id=message_id,
+                    fingerprint=fingerprint,
+                    occurred_at=received_at,
+                    unseen=True,
+                ),
+            )
+            entry.unseen &= role == Role.BCC
+    return list(entries.values())

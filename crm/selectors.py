@@ -46,12 +46,12 @@ def timeline(whose: Contact | Company, *, user: Any) -> QuerySet[TimelineEntry]:
     sight = mail.Sight.of(user)
     most = Window(RowNumber(), partition_by="fingerprint", order_by=[F("access").desc(), F("pk").asc()])
     return (
-        TimelineEntry.objects.filter(theirs, sight.may_know("message__"))
+        TimelineEntry.objects.filter(theirs, _may_know(sight))
         .annotate(access=sight.access("message__"))
         .annotate(place=most)
         .filter(place=1)
         .select_related("message__account")
-        .prefetch_related("message__participants", "message__attachments")
+        .prefetch_related(sight.participants("message__"), "message__attachments")
         .defer("message__body_text", "message__body_html")
         .order_by("-occurred_at", "-pk")
     )
@@ -75,6 +75,11 @@ def texts(messages: Iterable[Message], *, user: Any) -> dict[int, str]:
 
 def activity(contacts: Iterable[Contact], *, user: Any) -> dict[int, tuple[int, datetime]]:
     """Per contact with visible mail: how many messages, and when the last one came."""
-    visible = TimelineEntry.objects.filter(mail.Sight.of(user).may_know("message__"), contact__in=contacts)
+    visible = TimelineEntry.objects.filter(_may_know(mail.Sight.of(user)), contact__in=contacts)
     rows = visible.values_list("contact").annotate(Count("fingerprint", distinct=True), Max("occurred_at"))
     return {contact_id: (count, last) for contact_id, count, last in rows}
+
+
+def _may_know(sight: mail.Sight) -> Q:
+    """That mail went to somebody unseen is for its owner: others don't find it on that person's timeline."""
+    return sight.may_know("message__") & (Q(unseen=False) | Q(message__account__in=sight.own))

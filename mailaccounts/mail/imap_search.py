@@ -6,6 +6,7 @@ import re
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+from mailaccounts.mail.headers import ADDRESS_FIELDS
 from mailaccounts.mail.imap_connection import quote
 from mailaccounts.mail.imap_pipeline import Command, OverBudget
 from mailaccounts.mail.imap_responses import UnreadableAnswer
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 MOST_UIDS = 2**20  # that one search may find
 NUMBER_OCTETS = 32
-ROLES = (b"FROM", b"TO", b"CC", b"BCC")
+KEYS = {"from": b"FROM", "to": b"TO", "cc": b"CC", "bcc": b"BCC"}  # others are asked for as any header is
+ROLES = tuple(KEYS.get(name) or b"HEADER " + name.upper().encode() for name in ADDRESS_FIELDS)
 TIES = (b"MESSAGE-ID", b"REFERENCES", b"IN-REPLY-TO")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -94,9 +96,9 @@ def criteria(
 
 
 def with_person(pattern: str) -> list[bytes]:
-    """Criteria for mail from or to an address, or anybody ``@domain``: the local part and the domain each for itself,
-    for there may be a tag between them. Without a local part that can't be asked for, so that more may be found than
-    was wanted; none for a domain that can't."""
+    """Criteria for mail with an address, or anybody ``@domain``, in each field that people are read from: the local
+    part and the domain each for itself, for there may be a tag between them. Without a local part that can't be asked
+    for, so that more may be found than was wanted; none for a domain that can't."""
     local, _, domain = pattern.rpartition("@")
     if not _can_be_asked(domain):
         return []

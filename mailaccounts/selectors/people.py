@@ -10,7 +10,7 @@ from django.db.models import Prefetch, Q
 from django.db.models.functions import Lower
 
 from mailaccounts.hooks import hooks
-from mailaccounts.models import Message, Outgoing, Participant, Recipient
+from mailaccounts.models import Message, Outgoing, Participant, Recipient, Role
 from mailaccounts.selectors.writing import files
 
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 def messages_about(address: str) -> QuerySet[Message]:
     """All that is stored because of a person, in whatever account: messages they take part in, however their address
-    is written there, and the rest of those conversations; without what they say. For operators (``export_mail``),
-    never for a page."""
+    is written there, and the rest of those conversations; without what they say, and without whom else they went to
+    unseen. For operators (``export_mail``), never for a page."""
+    seen = Participant.objects.filter(~Q(role=Role.BCC) | hooks().written(address))
     return (
         Message.objects.filter(thread__in=messages_with([address]).values("thread"))
         .select_related("account")
-        .prefetch_related("participants", "attachments", "uids__folder")
+        .prefetch_related(Prefetch("participants", seen), "attachments", "uids__folder")
         .defer("body_text", "body_html")
         .order_by("received_at", "pk")
     )
@@ -45,12 +46,14 @@ def taking_part(patterns: Iterable[str]) -> QuerySet[Participant]:
 
 
 def outgoing_to(address: str) -> QuerySet[Outgoing]:
-    """What is being written to a person, or was, in whatever account; without what it says. For operators as well.
+    """What is being written to a person, or was, in whatever account; as above, and for operators as well.
     Each of ``enclosed`` has its ``size``, and not its bytes."""
+    lower = Recipient.objects.annotate(lower=Lower("address"))
+    seen = lower.filter(~Q(role=Role.BCC) | hooks().written(address, column="lower"))
     return (
         written_to([address])
         .select_related("account")
-        .prefetch_related("recipients", Prefetch("enclosed", files()))
+        .prefetch_related(Prefetch("recipients", seen), Prefetch("enclosed", files()))
         .defer("raw", "body_text", "body_html")
         .order_by("created_at", "pk")
     )

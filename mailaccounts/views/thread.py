@@ -46,7 +46,7 @@ def thread(request: Request, pk: int) -> HttpResponse:
         selectors.messages_for(request.user, opened=True)
         .filter(thread=pk)
         .select_related("account", "thread")
-        .prefetch_related("participants", "attachments")
+        .prefetch_related(selectors.Sight.within(request.user).participants(), "attachments")
         .defer("body_text", "body_html", "calendar", "references")
         .order_by("-received_at", "-pk")
     )

@@ -131,12 +131,11 @@ def test_what_is_written_to_a_person_is_stored_about_them_too() -> None:
     with CaptureQueriesContext(connection) as queries:
         (exported,) = export("maria@customer.test")
     assert not [each["sql"] for each in queries if "body_" in each["sql"]]
-    exported["to"].sort()  # two roles, each with positions of its own
     assert exported == {
         "message_id": draft.message_id,
         "subject": "Offer",
         "from": draft.account.address,
-        "to": ["Maria@customer.test", "boss@us.test"],
+        "to": ["Maria@customer.test"],  # and not who else has it unseen
         "date": draft.created_at.isoformat(),
         "accounts": [draft.account.address],
         "folders": [],

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -15,7 +15,7 @@ from crm import selectors
 from crm.models import TimelineEntry
 from mailaccounts import selectors as mail
 from mailaccounts.models import Look, MailAccount, Message, Shown, Visibility
-from mailaccounts.signals import message_stored
+from mailaccounts.signals import message_stored, people_changed
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import make_contact, store_message
 
@@ -131,6 +131,28 @@ def test_a_colleague_sees_as_much_as_the_owner_lets_them_and_that_is_noted(clien
         assert "Colleagues see" not in page
     assert seen == {"owner": (False, False, 0), "subject": (True, False, 0), "everything": (True, True, 1)}
     assert Look.objects.get().why == "On a timeline", "looks outlast those who are erased"
+
+
+def test_who_has_a_message_by_bcc_is_told_to_its_owner_only(client: Client) -> None:
+    account, officer = make_account(visibility=Visibility.EVERYTHING), make_user()
+    boss = make_contact("boss@c.test", name="The boss")
+    message = store_message(account, sender=account.address, to="maria@c.test", announce=False)
+    message.participants.create(role="bcc", position=0, address="boss@c.test", name="The boss")
+    message_stored.send(sender=None, message_ids=[message.pk], account_id=account.pk)
+    officer.user_permissions.add(Permission.objects.get(codename="handle_personal_data"))
+    told = {}
+    for user in (account.owner, officer):
+        client.force_login(user)
+        seen = "The boss" in client.get(f"/mail/{message.thread_id}/").text
+        entries = selectors.timeline(boss, user=user).count()
+        told[user] = (seen, entries, boss.pk in selectors.activity([boss], user=user))
+    assert told == {account.owner: (True, 1, True), officer: (False, 0, False)}
+    stored = client.get("/settings/personal-data/", {"person": "boss@c.test"}).text
+    assert "recipient" in stored
+    assert "bcc" not in stored.lower()
+    message.participants.create(role="cc", position=0, address="boss@c.test")
+    people_changed.send(sender=None, message_ids=[message.pk])
+    assert selectors.timeline(boss, user=officer).count() == 1
 
 
 def test_a_message_through_two_mailboxes_is_shown_through_the_one_that_shows_more_and_names_both(

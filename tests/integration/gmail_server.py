@@ -239,10 +239,11 @@ def _holds(kept: Kept, any_of: str) -> bool:
     for together, thread in re.findall(r"\(([^)]*)\)|X-GM-THRID (\d+)", any_of):
         if thread == str(kept.thread):
             return True
-        asked = re.findall(r'(FROM|TO|CC|BCC) "([^"]*)"', together)
+        asked = re.findall(r'(?:HEADER )?([A-Z-]+) "([^"]*)"', together)
         if asked and all(text in headers.get(name, "").lower() for name, text in asked):
             return True
-    return any(text in headers.get(name, "") for name, text in re.findall(r'HEADER (\S+) "([^"]*)"', any_of))
+    alone = re.sub(r"\([^)]*\)", "", any_of)
+    return any(text in headers.get(name, "") for name, text in re.findall(r'HEADER (\S+) "([^"]*)"', alone))
 
 
 def _body(raw: bytes, items: str) -> bytes:

@@ -50,12 +50,15 @@ def read(account: MailAccount, mailbox: SandboxMailbox) -> MailAccount:
 def test_mail_of_the_past_with_a_new_contact_is_found_with_its_conversations_and_nothing_else(
     read: MailAccount, mailbox: SandboxMailbox
 ) -> None:
+    through_a_list = letter(STRANGER, message_id="list@x").replace(b"To:", b"Reply-To: Maria@Customer.Test\r\nTo:", 1)
+    mailbox.append(through_a_list)
+    assert sync_account(read.pk).finished
     save_contact(name="Maria", addresses=[CONTACT])
     assert sync_account(read.pk).finished
-    assert stored_ids(read) == ["asked@x", "from@x", "tagged@x", "to@x"]
+    assert stored_ids(read) == ["asked@x", "from@x", "list@x", "tagged@x", "to@x"]
     commands = [command for log in mailbox.rawlogs() for command in log.commands]
     bodies = [command for command in commands if "BODY.PEEK[]" in command or "BODY.PEEK[1" in command]
-    assert sum(len(re.findall(r"\d+", each.split("FETCH ")[1].split(" ")[0])) for each in bodies) == 4
+    assert sum(len(re.findall(r"\d+", each.split("FETCH ")[1].split(" ")[0])) for each in bodies) == 5
 
 
 def test_once_it_was_looked_for_nobody_is_looked_for_again(

@@ -8,6 +8,7 @@ import pytest
 
 from mailaccounts.errors import BudgetExceeded
 from mailaccounts.mail.abilities import Abilities
+from mailaccounts.mail.headers import ADDRESS_FIELDS
 from mailaccounts.mail.imap_responses import UnreadableAnswer
 from mailaccounts.mail.imap_search import (
     MOST_UIDS,
@@ -109,7 +110,10 @@ def test_criteria_name_what_lies_between_and_days_in_english() -> None:
 def test_people_are_searched_for_in_each_role(pattern: str, asked: bytes) -> None:
     criteria = with_person(pattern)
     assert criteria[0] == asked
-    assert [each.split()[0] for each in criteria] == [b"(FROM", b"(TO", b"(CC", b"(BCC"]
+    asked_for = [
+        each.split(b' "')[0].removeprefix(b"(").removeprefix(b"HEADER ").lower().decode() for each in criteria
+    ]
+    assert tuple(asked_for) == ADDRESS_FIELDS, "who counts in mail that arrives is looked for in that of the past"
 
 
 @pytest.mark.parametrize("odd", ["anna@bücher.test", "a@c\r\nW1 DELETE INBOX", "a@c\0", "a@provider thread 1", ""])
