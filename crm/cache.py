@@ -8,6 +8,8 @@ meanwhile.
 from __future__ import annotations
 
 import logging
+import time
+from collections import defaultdict
 from functools import cache
 from typing import Any
 
@@ -17,6 +19,33 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+
+REST_SECONDS = 1.0  # that a Redis out of reach isn't asked: each call might wait for it
+
+
+class Outage:
+    """What this process knows of a Redis out of reach: it is said once that it is gone, and once that it is back."""
+
+    def __init__(self) -> None:
+        self.lasts, self._ask_at = False, 0.0
+
+    def rests(self) -> bool:
+        return self.lasts and time.monotonic() < self._ask_at
+
+    def goes_on(self, error: RedisError) -> None:
+        if not self.lasts:
+            logger.warning(
+                "the cache is out of reach, this process's memory takes its place: %s", type(error).__name__
+            )
+        self.lasts, self._ask_at = True, time.monotonic() + REST_SECONDS
+
+    def is_over(self) -> None:
+        if self.lasts:
+            logger.warning("the cache is back")
+        self.lasts = False
+
+
+_outages: defaultdict[str, Outage] = defaultdict(Outage)  # by address: each thread has a cache object of its own
 
 
 class LastingClient(RedisCacheClient):
@@ -34,6 +63,7 @@ class RedisOrMemoryCache(RedisCache):
         super().__init__(server, params)
         self._class = LastingClient
         self._memory = LocMemCache("while-redis-is-out-of-reach", params)
+        self._outage = _outages[server]
 
     def add(self, *args: Any, **kwargs: Any) -> Any:
         return self._call("add", *args, **kwargs)
@@ -60,8 +90,12 @@ class RedisOrMemoryCache(RedisCache):
         return self._call("incr", *args, **kwargs)
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return getattr(super(), name)(*args, **kwargs)
-        except RedisError as error:
-            logger.warning("the cache is out of reach: %s", type(error).__name__)
-            return getattr(self._memory, name)(*args, **kwargs)
+        if not self._outage.rests():
+            try:
+                answer = getattr(super(), name)(*args, **kwargs)
+            except RedisError as error:
+                self._outage.goes_on(error)
+            else:
+                self._outage.is_over()
+                return answer
+        return getattr(self._memory, name)(*args, **kwargs)

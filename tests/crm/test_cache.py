@@ -63,3 +63,10 @@ def test_what_is_kept_meanwhile_can_be_read_counted_and_removed() -> None:
     cache.delete_many(["other"])
     assert cache.delete("key")
     assert cache.get("key", "none") == "none"
+
+
+def test_an_outage_is_said_once_and_redis_is_left_alone_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(20):
+        cache.set(f"key-{number}", number, 60)
+    assert [record.name for record in caplog.records] == ["crm.cache"]
+    assert cache.get("key-19") == 19
