@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -39,3 +40,7 @@ class BreakGlass(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.viewer_id}"
+
+    @property
+    def lasts(self) -> bool:
+        return self.ended_at is None and self.until > timezone.now()

@@ -1,23 +1,26 @@
-"""What an account's owner has to do, if anything: in one sentence, and the page of exactly that step."""
+"""What an account's owner has to do or to know, if anything: in one sentence, and the page of exactly that step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from mailaccounts import selectors
 from mailaccounts.hooks import hooks
 from mailaccounts.models import NEEDS_SOMEBODY, UNDECIDED, AccountStatus, Outgoing, OutgoingState
+from mailaccounts.services.break_glass import called
 from mailaccounts.services.lease import CONNECTED, WAITING
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from mailaccounts.models import MailAccount
+    from mailaccounts.models import BreakGlass, MailAccount
 
 SHOWN = 5  # at once: whoever has more mailboxes in trouble sees the rest in the list of accounts
 SENDING_FORBIDDEN = "sending_not_allowed"
@@ -29,7 +32,7 @@ HELD = Q(state=OutgoingState.QUEUED, held_at__isnull=False)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
     """``subject`` says whose need it is, ``why`` what happened, ``what`` what to do and ``page`` is where, as a name
-    of this app's addresses with its ``key``."""
+    of this app's addresses with its ``key``. ``told_there`` when the account's own pages say the same."""
 
     account_id: int
     subject: str
@@ -37,6 +40,7 @@ class Need:
     what: str
     page: str
     key: int | None
+    told_there: bool = True
 
     @property
     def path(self) -> str:
@@ -73,18 +77,42 @@ def of_message(message: Outgoing) -> Need | None:
 
 
 def of_user(user: Any) -> list[Need]:
-    """What the user's mailboxes want of them, for every page: one query, and none for nobody."""
+    """What the user's mailboxes want of them, for every page; before that, who may look at their mail now. One query,
+    one more while somebody may, and none for nobody."""
     if not user.is_authenticated:
         return []
-    rows = selectors.mailboxes_of(user).filter(CONNECTED)
-    rows = rows.annotate(held=_count(user, HELD), undecided=_count(user, UNDECIDED)).select_related(None)
-    found = rows.filter(NEEDY | Q(held__gt=0) | Q(undecided__gt=0)).order_by("address")
+    looking = selectors.looking_now(user)
+    rows = (
+        selectors.mailboxes_of(user)
+        .select_related(None)
+        .annotate(
+            held=_count(user, HELD),
+            undecided=_count(user, UNDECIDED),
+            opened=Exists(looking.filter(account=OuterRef("pk")).order_by()),
+        )
+    )
+    needy = CONNECTED & (NEEDY | Q(held__gt=0) | Q(undecided__gt=0))
+    found = list(rows.filter(needy | Q(opened=True)).order_by("-opened", "address")[:SHOWN])
+    opened = [_of_opening(each) for each in looking[:SHOWN]] if any(each.opened for each in found) else []
     needs = [
         of_account(each) or _of_messages(each, held=each.held, undecided=each.undecided)
-        for each in found[:SHOWN]
-        if hooks().can_manage(user, each)
+        for each in found
+        if each.status != AccountStatus.DISCONNECTED and hooks().can_manage(user, each)
     ]
-    return [each for each in needs if each is not None]
+    return [*opened, *(each for each in needs if each is not None)]
+
+
+def _of_opening(opening: BreakGlass) -> Need:
+    until = date_format(timezone.localtime(opening.until), "j M, H:i")
+    return Need(
+        account_id=opening.account_id,
+        subject=f"{called(opening.viewer)} may look at the mail of {opening.account.address} until {until}",
+        why=f"Their reason: {opening.reason}",
+        what="What they looked at",
+        page="ledger",
+        key=opening.account_id,
+        told_there=False,
+    )
 
 
 def _of_messages(account: MailAccount, *, held: int, undecided: int, forbidden: bool = False) -> Need | None:

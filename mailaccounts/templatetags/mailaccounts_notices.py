@@ -1,4 +1,4 @@
-"""For a host's own base template: what the user's mailboxes want of them, on every page."""
+"""For a host's own base template: what the user's mailboxes want of them and who looks at them, on every page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ register = template.Library()
 
 @register.inclusion_tag("mailaccounts/notices.html", takes_context=True)
 def mailaccounts_notices(context: dict[str, Any]) -> dict[str, list[Need]]:
-    """What has to be done, but for what the page is about already. One query; none for whoever isn't signed in."""
+    """What has to be known or done, but for what the page is about already. One query, and one more while staff may
+    look at the user's mail; none for whoever isn't signed in."""
     request = context.get("request")
     if request is None or not hasattr(request, "user"):
         return {"needs": []}
@@ -26,4 +27,4 @@ def mailaccounts_notices(context: dict[str, Any]) -> dict[str, list[Need]]:
 
 def _is_about(path: str, need: Need) -> bool:
     own_page = reverse("mailaccounts:account", args=[need.account_id])
-    return path.startswith(own_page) or path == need.path
+    return path == need.path or (need.told_there and path.startswith(own_page))

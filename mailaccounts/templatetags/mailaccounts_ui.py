@@ -10,7 +10,6 @@ from django.utils.timesince import timesince
 from mailaccounts import selectors
 from mailaccounts.models import (
     AccountStatus,
-    BreakGlass,
     MailAccount,
     Message,
     Outgoing,
@@ -73,12 +72,6 @@ def outgoing_colour(message: Outgoing) -> str:
 def undecided(user: Any) -> int:
     """How many of the user's messages in the outbox want to be decided about."""
     return selectors.undecided(user).count()
-
-
-@register.simple_tag
-def looking_now(user: Any) -> list[BreakGlass]:
-    """Who may look at the mail of the user's mailboxes at this moment, having given a reason."""
-    return list(selectors.looking_now(user))
 
 
 @register.filter

@@ -175,13 +175,18 @@ def test_its_owner_sees_who_looks_why_and_at_what(client: Client, account: MailA
     looks.note(make_message(account, subject="An order"), viewer=jo, why="Read the conversation")
     looks.note_list(opening)
     client.force_login(account.owner)
-    pages = [reverse("inbox"), reverse("mailaccounts:accounts"), reverse("mailaccounts:account", args=[account.pk])]
-    ledger = reverse("mailaccounts:ledger", args=[account.pk])
-    for page in (*pages, ledger):
-        assert f'data-opening="{opening.pk}"' in client.get(page).content.decode(), page
+    pages = {
+        reverse("inbox"): (told := f"jo may look at the mail of {account.address}"),
+        reverse("mailaccounts:account", args=[account.pk]): told,
+        (ledger := reverse("mailaccounts:ledger", args=[account.pk])): "Open now",
+    }
+    for page, words in pages.items():
+        assert words in client.get(page).content.decode(), page
+    MailAccount.objects.update(status=AccountStatus.DISCONNECTED)  # and what was stored is kept
+    assert told in client.get(reverse("inbox")).content.decode()
     BreakGlass.objects.update(until=timezone.now() - timedelta(minutes=1))
-    for page in (*pages, ledger):
-        assert "data-opening" not in client.get(page).content.decode(), page
+    for page, words in pages.items():
+        assert words not in client.get(page).content.decode(), page
     page = client.get(ledger).content.decode()
     assert page.count(REASON) == 3  # the opening, and both looks
     assert "Subjects and senders" in page
