@@ -44,6 +44,8 @@ class Settings:
     secret_keys: tuple[str, ...] = field(default=(), repr=False)  # base64 of 32 bytes; first seals, all open
     hooks: str = "mailaccounts.hooks.Hooks"  # what the host decides
     site_url: str = ""  # of the CRM, as people reach it: for links in mail
+    alarm_jobs: int = 500  # that wait for a worker, from which on that is an alarm
+    alarm_lag_seconds: int = 900  # that five of a hundred accounts may be behind their turn, or it is one
     metrics_token: str = field(default="", repr=False)  # that Prometheus brings; without one there are no metrics
     clients: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)  # app registrations
     ca_bundle: str = ""  # PEM file trusted beside the system's, for mail servers and identity providers

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
+import platform
+import time
 from enum import StrEnum
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
+from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.conf import Conf
 from django_q.models import Schedule
 from django_q.signals import pre_execute
 from django_q.tasks import async_task
 
-from mailaccounts import logs
+from mailaccounts import __version__, logs
+from mailaccounts.models import Beat
+
+ALIVE_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +71,26 @@ def _correlate(*, task: dict[str, Any], **_: Any) -> None:
     logs.correlate(str(task.get("group") or ""))
 
 
+_alive_at = 0.0
+
+
+def _alive(**_: Any) -> None:
+    """A process of a cluster gives a sign of life when it begins with a task, once a minute; trouble with that is none
+    of the task's."""
+    global _alive_at  # one for each process
+    now = time.monotonic()
+    if _alive_at and now - _alive_at < ALIVE_SECONDS:
+        return
+    _alive_at = now
+    name = f"worker {platform.node()[:50]} {os.getpid()}"
+    try:
+        Beat.objects.update_or_create(name=name, defaults={"at": timezone.now(), "version": __version__})
+    except DatabaseError as error:
+        logger.error("a worker's sign of life couldn't be noted: %s", type(error).__name__)
+
+
 pre_execute.connect(_correlate, dispatch_uid="mailaccounts.queue")
+pre_execute.connect(_alive, dispatch_uid="mailaccounts.queue.alive")
 
 
 def waiting() -> int:

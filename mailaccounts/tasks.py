@@ -10,6 +10,7 @@ from functools import partial
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services import (
     actions,
+    alarms,
     beats,
     break_glass,
     campaign_work,
@@ -53,6 +54,7 @@ def tick() -> None:
         outgoing_due.enqueue_due,
         actions.enqueue_due,
         notify_due,
+        alarms.look,
         break_glass.tell_due,
         resume.resume_due,
         campaign_work.enqueue_due,

@@ -3,6 +3,7 @@ more than being staff."""
 
 from mailaccounts.admin import (
     accounts,
+    alarms,
     audit,
     clients,
     grants,
@@ -16,6 +17,7 @@ from mailaccounts.admin import (
 
 __all__ = [
     "accounts",
+    "alarms",
     "audit",
     "clients",
     "grants",

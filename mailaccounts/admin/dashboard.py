@@ -18,7 +18,7 @@ from mailaccounts.admin.account_states import STATES
 from mailaccounts.admin.charts import bars
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import AccountStatus
-from mailaccounts.services import figures, provider_state, situation
+from mailaccounts.services import alarms, figures, provider_state, ready, server_certificates, situation
 from mailaccounts.services.remedies import WORDS, remedy_of
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
         "troubles": _troubles(groups),
         "servers": [(server, _allowed(server.limits)) for server in provider_state.servers(groups)],
         "deadlines": [(end, _ending(end)) for end in provider_state.deadlines(groups)],
+        "wrong": ready.away(),
+        "alarms": alarms.raised(),
+        "certificates": server_certificates.ending(),
         "secrets": situation.secrets(),
         "idle": situation.idle_grants(),
         "idle_ends": situation.IDLE_ENDS.days,

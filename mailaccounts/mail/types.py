@@ -199,13 +199,15 @@ class Meter(Protocol):
 @dataclass(slots=True)
 class Traffic:
     """What a session cost so far, which ``meter`` is told. ``round_trips`` are the waits on its way: commands sent
-    together count once. ``handed_over`` when somebody goes on with the bare connection, and says little."""
+    together count once. ``handed_over`` when somebody goes on with the bare connection, and says little.
+    ``certificate_ends`` is when the server's certificate does, in seconds of the epoch."""
 
     round_trips: int = 0
     commands: int = 0
     bytes_received: int = 0
     handed_over: bool = False
     meter: Meter | None = None
+    certificate_ends: float | None = None
 
     def command(self, count: int = 1) -> None:
         """So many commands are about to be sent; raises what the meter does."""

@@ -36,6 +36,7 @@ class Wire:
         self._buffer = b""
         self._position = 0
         self.closed = False
+        self._note_certificate()
         self.begin()
 
     def begin(self, *, seconds: float | None = None, line_bytes: int | None = None, lines: int | None = None) -> None:
@@ -130,7 +131,14 @@ class Wire:
         if self._position < len(self._buffer):
             raise self._give_up(ProtocolFault(host=self._endpoint.host))
         self._socket = network.secure(self._socket, self._endpoint, time.monotonic() + self._remaining())
+        self._note_certificate()
         self.begin()
+
+    def _note_certificate(self) -> None:
+        """Until when the server's certificate is good, once there is one, which was verified by then."""
+        if isinstance(self._socket, ssl.SSLSocket):
+            ends = (self._socket.getpeercert() or {}).get("notAfter")
+            self._traffic.certificate_ends = ssl.cert_time_to_seconds(str(ends)) if ends else None
 
     def _give_up(self, error: Exception) -> Exception:
         self.close()

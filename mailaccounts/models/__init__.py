@@ -3,6 +3,7 @@
 from mailaccounts import lookups as _lookups  # noqa: F401 - registers them
 from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, MailAccount, Visibility
 from mailaccounts.models.action import Act, ActionState, MailAction
+from mailaccounts.models.alarm import Alarm, AlarmKind
 from mailaccounts.models.alias import Alias
 from mailaccounts.models.audit import AuditAction, AuditEntry
 from mailaccounts.models.beat import Beat
@@ -44,6 +45,7 @@ from mailaccounts.models.outgoing import (
 from mailaccounts.models.preview import Ending, Preview
 from mailaccounts.models.quarantine import Fault, Quarantined
 from mailaccounts.models.sealed import SealedText
+from mailaccounts.models.server_certificate import ServerCertificate
 from mailaccounts.models.tally import Tally
 from mailaccounts.models.tenant import TenantAccess
 
@@ -58,6 +60,8 @@ __all__ = [
     "AccountStatus",
     "Act",
     "ActionState",
+    "Alarm",
+    "AlarmKind",
     "Alias",
     "Attachment",
     "AuditAction",
@@ -99,6 +103,7 @@ __all__ = [
     "Recipient",
     "Role",
     "SealedText",
+    "ServerCertificate",
     "Shown",
     "Tally",
     "TenantAccess",

@@ -26,7 +26,7 @@ from mailaccounts.mail.smtp import SmtpSession
 from mailaccounts.mail.submission import Submission
 from mailaccounts.mail.types import Traffic
 from mailaccounts.models import Credential, CredentialState
-from mailaccounts.services import breaker
+from mailaccounts.services import breaker, server_certificates
 from mailaccounts.services.budget import Meter, rest
 from mailaccounts.services.tokens import GrantTokens
 
@@ -156,6 +156,7 @@ def _open_metered(
             rest(endpoint.host, credential.username, error.retry_after)
         raise
     session.traffic.meter = meter
+    server_certificates.note(endpoint, session.traffic.certificate_ends)
     return session
 
 

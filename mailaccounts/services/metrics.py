@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from mailaccounts.models import IN_THE_POST, Outgoing, OutgoingState
-from mailaccounts.services import beats, figures, situation
+from mailaccounts.services import alarms, beats, figures, situation
 from mailaccounts.services.remedies import remedy_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class _Numbers:
         yield _one("accounts_syncing", "Accounts that a worker has", queue.running)
         yield _one("accounts_watched", "Accounts that a watcher has", queue.watched)
         yield _outgoing()
+        yield _alarms()
         if (ago := beats.seconds_since(beats.TICK)) is not None:
             yield _one("tick_age_seconds", "How long ago a worker came to the end of a tick", ago)
 
@@ -72,6 +73,13 @@ def _outgoing() -> GaugeMetricFamily:
     counted = dict(rows.annotate(number=Count("pk")))
     for state in WATCHED_STATES:
         family.add_metric([str(state)], counted.get(state, 0))
+    return family
+
+
+def _alarms() -> GaugeMetricFamily:
+    family = _family("alarms", "Alarms of the installation's own that are raised now", "kind")
+    for kind, number in sorted(alarms.count_by_kind().items()):
+        family.add_metric([kind], number)
     return family
 
 

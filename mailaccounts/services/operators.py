@@ -11,9 +11,12 @@ SECONDS = 10  # a mail server may take: whoever reports trouble has work to do
 logger = logging.getLogger(__name__)
 
 
-def tell(subject: str, body: str) -> None:
-    """Mails the ADMINS; a mail server out of order is noted and goes no further, for the log has said it already."""
+def tell(subject: str, body: str) -> bool:
+    """Mails the ADMINS; False when that didn't work, which is noted and goes no further, for the log has said it
+    already."""
     try:
         mail_admins(subject, body, connection=get_connection(timeout=SECONDS))
     except Exception as error:  # noqa: BLE001 - every mail backend has errors of its own
         logger.error("the ADMINS couldn't be told by mail: %s", type(error).__name__)
+        return False
+    return True

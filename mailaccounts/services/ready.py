@@ -17,6 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from mailaccounts import queue
 from mailaccounts.services import beats
+from mailaccounts.services.alarms import raised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +33,26 @@ def problems() -> list[str]:
         return [wrong]
     if wrong := _carefully(_migrations, otherwise="Which migrations are applied can't be read from the database."):
         return [wrong]
+    return away()
+
+
+def away() -> list[str]:
+    """What is wrong beside the database."""
     rest = (
         _carefully(_broker, otherwise="The queue's broker can't be reached. Start Redis, or correct REDIS_URL."),
         _carefully(_cache, otherwise="The cache can't be reached. Start Redis, or correct the setting CACHES."),
         _carefully(_tick, otherwise="When workers last ticked can't be read from the database."),
     )
     return [wrong for wrong in rest if wrong]
+
+
+def alarms() -> list[str]:
+    """The kinds of alarms that are raised; none while the database can't be asked. They don't make unready: what
+    ends in a fortnight keeps no web server from serving."""
+    try:
+        return sorted({each.kind for each in raised().only("kind")})
+    except (DatabaseError, InterfaceError):
+        return []
 
 
 def _carefully(check: Callable[[], str], *, otherwise: str) -> str:

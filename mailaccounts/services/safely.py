@@ -6,6 +6,8 @@ import logging
 import traceback
 from typing import TYPE_CHECKING
 
+from mailaccounts.services import troubles
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,5 +19,6 @@ def safely(work: Callable[[], object]) -> None:
     try:
         work()
     except Exception as error:  # noqa: BLE001 - it would end up in a task row
+        troubles.note(error)
         frames = "".join(traceback.format_tb(error.__traceback__))
         logger.error("a task failed: %s\n%s", type(error).__name__, frames)

@@ -28,7 +28,8 @@ from mailaccounts.errors import (
     Throttled,
 )
 from mailaccounts.mail.idle_loop import IdleLoop
-from mailaccounts.services import watch_claims, watch_fleet
+from mailaccounts.services import alarms, beats, watch_claims, watch_fleet
+from mailaccounts.services.safely import safely
 from mailaccounts.services.watch_login import THREADS, Logins, Opened
 from mailaccounts.services.watch_roll import Roll
 from mailaccounts.services.watch_shares import shares
@@ -73,7 +74,8 @@ class Watcher:
         self._roll = Roll(most=most, per_second=settings.watch_logins_per_second, at_once=2 * THREADS)
         self._changes = Changes()
         self._most = most
-        self._beat_at = self._claims_from = 0.0
+        self._beat_at = self._claims_from = self._look_at = 0.0
+        self._name = f"{beats.WATCHER}{self.token}"
         self._claimed_all = False
         self._stopping = False
 
@@ -129,7 +131,12 @@ class Watcher:
     # --- accounts come and go ---
 
     def _beat(self, now: float) -> None:
-        """Gives a sign of life, and takes note of what became of the accounts."""
+        """Gives a sign of life, and takes note of what became of the accounts. It also looks for alarms: where no
+        worker ticks nobody else does."""
+        if now >= self._look_at:
+            self._look_at = now + QUIET_SECONDS
+            beats.note(self._name)
+            safely(alarms.look)
         free = watch_claims.free(except_hosts=self._roll.unavailable_hosts(now), except_ids=self._roll.resting(now))
         watch_fleet.report(self.token, most=self._most, out_of_reach=self._roll.closed_hosts(now), free=free)
         mine = watch_claims.held(self.token)
@@ -195,6 +202,7 @@ class Watcher:
     def _leave(self, now: float) -> None:
         watch_claims.release(self.token, {*self._roll, *self._roll.let_go})
         watch_fleet.leave(self.token)
+        beats.forget(self._name)
 
     # --- what becomes of connections ---
 

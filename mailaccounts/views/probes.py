@@ -28,7 +28,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Whether all is there; 503, and what is wrong in words, when it isn't."""
     wrong = ready.problems()
-    return JsonResponse({"ready": not wrong, "problems": wrong}, status=503 if wrong else 200)
+    return JsonResponse(
+        {"ready": not wrong, "problems": wrong, "alarms": ready.alarms()}, status=503 if wrong else 200
+    )
 
 
 @never_cache

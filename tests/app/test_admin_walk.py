@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib import admin
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
-from mailaccounts.models import MigrationRun
+from mailaccounts.models import Alarm, MigrationRun
 from tests.app.builders import (
     make_client,
     make_credential,
@@ -48,6 +49,7 @@ def rows() -> dict[str, Any]:
         "quarantined": make_quarantined(account),
         "outgoing": make_outgoing(account),
         "breakglass": make_opening(account),
+        "alarm": Alarm.objects.create(kind="broker", words="It is away.", since=timezone.now()),
         "auditentry": account._meta.apps.get_model("mailaccounts.AuditEntry").objects.get(),
     }
 

@@ -99,7 +99,7 @@ def test_what_is_out_of_reach_is_told_without_its_password(closed_port: int) -> 
     assert lives == "200 ok"
     assert ready.startswith("503 ")
     sentence = "The database can't be reached. Start it, or correct DATABASE_URL."
-    assert json.loads(ready[4:]) == {"ready": False, "problems": [sentence]}
+    assert json.loads(ready[4:]) == {"ready": False, "problems": [sentence], "alarms": []}
 
 
 @pytest.mark.parametrize("given", ["", "Bearer ", "Bearer wrong", "Bearer a-token-of-the-test"])
