@@ -74,6 +74,9 @@ class RedisOrMemoryCache(RedisCache):
     def set(self, *args: Any, **kwargs: Any) -> Any:
         return self._call("set", *args, **kwargs)
 
+    def set_many(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call("set_many", *args, **kwargs)
+
     def touch(self, *args: Any, **kwargs: Any) -> Any:
         return self._call("touch", *args, **kwargs)
 

@@ -53,7 +53,8 @@ def closed_port() -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    """Attempt limits are counted in the cache; no test inherits another's."""
+    """Attempt limits are counted in the cache; no test inherits another's, or begins as after a loss of the cache."""
     from django.core.cache import cache
 
     cache.clear()
+    cache.set("mailaccounts:budget:since", 0.0, None)

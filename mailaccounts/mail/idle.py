@@ -22,7 +22,7 @@ from mailaccounts.mail.types import Traffic
 
 if TYPE_CHECKING:
     from mailaccounts.mail.imap import ImapSession
-    from mailaccounts.mail.types import FolderState
+    from mailaccounts.mail.types import FolderState, Meter
 
 LONGEST_RENEWAL = 29 * 60  # seconds: servers may log out whoever says nothing for thirty minutes (RFC 2177)
 ANSWER_SECONDS = 30.0  # that a server has for answering IDLE and DONE
@@ -98,6 +98,11 @@ class Idle:
         return cls(
             connection, host=host, exists=folder.exists, renewal=renewal, now=now, rest=rest, traffic=session.traffic
         )
+
+    @property
+    def meter(self) -> Meter | None:
+        """What holds its place at the server."""
+        return self._traffic.meter
 
     def read(self, now: float) -> bool:
         """Takes in what came, at most a TLS record; whether something changed in the folder."""

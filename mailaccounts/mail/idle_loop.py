@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mailaccounts.mail.idle import Idle
+    from mailaccounts.mail.types import Meter
 
 LONGEST_WAIT = 60.0
 
@@ -41,6 +42,10 @@ class IdleLoop:
 
     def __contains__(self, number: int) -> bool:
         return number in self._idles
+
+    def meters(self) -> dict[int, Meter]:
+        """What holds the place of each connection at its server."""
+        return {number: idle.meter for number, idle in self._idles.items() if idle.meter is not None}
 
     def add(self, number: int, idle: Idle) -> None:
         """Keeps ``idle``, and closes what was kept by that number before."""

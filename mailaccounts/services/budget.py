@@ -7,6 +7,7 @@ cache counts, so that workers have to share one for that.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from mailaccounts.errors import AllowanceSpent, Throttled
 from mailaccounts.services import shared, slots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from mailaccounts.mail.types import Traffic
     from mailaccounts.presets import ProviderLimits
@@ -28,7 +29,8 @@ OURS = 0.5  # of what a provider allows a mailbox
 CONNECTIONS = 8  # where it doesn't say: Exchange has let so many in, and Dovecot lets ten
 COMMANDS = 10_000  # in ten minutes, where it doesn't say: no honest sync needs more
 SLOT_SECONDS = 180.0  # longer than a proof takes
-LONGEST_SILENCE = 1860.0  # of a session that is watched: IDLE is renewed within 29 minutes (RFC 2177)
+HELD_SECONDS = 45.0  # that a connection which is watched is held for, unless its watcher ``keeps`` it
+KEEP_SECONDS = 15.0  # between two times that it does
 ROOM_SECONDS = 30.0  # after which one may look for a free connection again
 SETTLE_COMMANDS, SETTLE_BYTES = 50, 2**20  # what a session may spend before it is counted
 WINDOW, DAY = 600, 86_400
@@ -37,6 +39,10 @@ WAIT_SECONDS = 20.0  # that a worker stands by for a slot
 POLL_SECONDS = 0.2
 PAUSE_SECONDS = 60.0  # where a server that asks for a rest doesn't say how long
 LONGEST_PAUSE = 3600.0
+
+SINCE = "mailaccounts:budget:since"  # when the cache began to remember: what was before, a restart has made it forget
+
+logger = logging.getLogger(__name__)
 
 
 class Meter:
@@ -47,19 +53,18 @@ class Meter:
         self._host, self._key = host, _key(host, mailbox)
         self._limits = _limits(host)
         self._commands = self._bytes = 0
-        self._silence = max(SLOT_SECONDS, session_seconds)
+        self._silence = session_seconds
         self._insist()
-        self._slots = self._connect()
+        self.slots = self._connect(seconds=self._silence)
         self._held_at = time.monotonic()
 
     def spend(self, traffic: Traffic) -> None:
         """Counts what was spent since the last time, once that is worth the while; AllowanceSpent when it was the
         last there is."""
         now = time.monotonic()
-        if traffic.handed_over or now - self._held_at > SLOT_SECONDS / 10:
+        if traffic.handed_over or now - self._held_at > self._silence / 10:
             self._held_at = now
-            for slot in self._slots:
-                slot.renew(LONGEST_SILENCE if traffic.handed_over else self._silence)
+            slots.renew(self.slots, HELD_SECONDS if traffic.handed_over else self._silence)
         commands, received = traffic.commands - self._commands, traffic.bytes_received - self._bytes
         if commands >= SETTLE_COMMANDS or received >= SETTLE_BYTES:
             self._settle(traffic)
@@ -67,21 +72,35 @@ class Meter:
 
     def close(self, traffic: Traffic) -> None:
         """Counts the rest and lets go of the connection."""
-        taken, self._slots = self._slots, []
+        taken, self.slots = self.slots, []
         for slot in taken:
             slot.release()
         if taken:
             self._settle(traffic)
 
-    def _connect(self) -> list[Slot]:
-        """A connection of the mailbox's, and one of all that the provider lets us have where it says so."""
+    def replace(self, lost: Collection[Slot]) -> bool:
+        """Takes a connection instead of the one that others have by now; False when there is none."""
+        for slot in self.slots:
+            if slot not in lost:
+                slot.release()
+        self.slots = []
+        try:
+            self.slots = self._connect(seconds=HELD_SECONDS)
+        except AllowanceSpent:
+            return False
+        return True
+
+    def _connect(self, *, seconds: float) -> list[Slot]:
+        """A connection of the mailbox's, and one of all that the provider lets us have where it says so. While the
+        cache may have forgotten some of them, only half."""
         own = max(1, int(self._limits.connections * OURS)) if self._limits.connections else CONNECTIONS
         rooms = [(self._key, own)]
         if self._limits.connections_in_all:
             rooms.append((_key(self._host), self._limits.connections_in_all))
+        share = 2 if time.time() - self._since < HELD_SECONDS else 1
         taken: list[Slot] = []
         for key, among in rooms:
-            slot = slots.take(f"{key}:connection", among=among, seconds=self._silence)
+            slot = slots.take(f"{key}:connection", among=max(1, among // share), seconds=seconds)
             if slot is None:
                 for each in taken:
                     each.release()
@@ -92,8 +111,12 @@ class Meter:
     def _insist(self) -> None:
         """That the mailbox needn't rest, and has commands and bytes left."""
         now, counters = time.time(), self._counters()
-        known = shared.get_many([f"{self._key}:rests", *(each.key for each in counters)])
-        waits = [each.seconds - now % each.seconds for each in counters if known.get(each.key, 0) >= each.limit]
+        known = shared.get_many([SINCE, f"{self._key}:rests", *(each.key for each in counters)])
+        since: float = known.get(SINCE, now)
+        if SINCE not in known and shared.add(SINCE, now, None):
+            logger.info("the shared cache is empty: what mail servers were asked for is counted anew")
+        self._since = since
+        waits = [each.seconds - now % each.seconds for each in counters if each.is_spent(known, since=since)]
         wait = max([known.get(f"{self._key}:rests", 0.0) - now, *waits])
         if wait > 0:
             raise AllowanceSpent(host=self._host, retry_after=wait)
@@ -125,8 +148,21 @@ class _Counter:
     def now(cls, key: str, limit: int, seconds: int) -> Self:
         return cls(f"{key}:{int(time.time() // seconds)}", limit, seconds)
 
+    def is_spent(self, known: Mapping[str, int], *, since: float) -> bool:
+        """What was spent before ``since`` nobody knows: as much as the whole limit would have allowed by then, but for
+        a tenth."""
+        begun = since % self.seconds / self.seconds if since // self.seconds == time.time() // self.seconds else 0.0
+        return known.get(self.key, 0) >= self.limit * max(1 - begun, 0.1)
+
     def add(self, amount: int) -> None:
         shared.count(self.key, amount, seconds=2 * self.seconds)
+
+
+def keep(held: Mapping[int, Meter]) -> list[int]:
+    """For connections that are watched, every KEEP_SECONDS: they are still there. Which of them have to be closed,
+    since others have their places."""
+    lost = set(slots.renew([slot for meter in held.values() for slot in meter.slots], HELD_SECONDS))
+    return [number for number, meter in held.items() if not lost.isdisjoint(meter.slots) and not meter.replace(lost)]
 
 
 def connections_in_use(hosts: Iterable[str]) -> dict[str, int]:

@@ -31,18 +31,18 @@ def put(key: str, value: Any, seconds: float) -> None:
     _careful(lambda: cache.set(key, value, seconds), None)
 
 
-def add(key: str, value: Any, seconds: float) -> bool:
-    """Whether the key was free, and now has the value."""
+def put_many(values: dict[str, Any], seconds: float) -> None:
+    _careful(lambda: cache.set_many(values, seconds), None)
+
+
+def add(key: str, value: Any, seconds: float | None) -> bool:
+    """Whether the key was free, and now has the value; for good where ``seconds`` is None."""
     return _careful(lambda: cache.add(key, value, seconds), True)
 
 
 def count(key: str, amount: int = 1, *, seconds: float) -> int:
     """The sum of all amounts so far, within ``seconds`` of the first."""
     return _careful(lambda: _count(key, amount, seconds), amount)
-
-
-def extend(key: str, seconds: float) -> None:
-    _careful(lambda: cache.touch(key, seconds), None)
 
 
 def forget(*keys: str) -> None:

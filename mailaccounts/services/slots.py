@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mailaccounts.services import shared
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +21,6 @@ class Slot:
 
     key: str
     mark: str
-
-    def renew(self, seconds: float) -> None:
-        """Keeps the slot for as long again, unless it was lost."""
-        if shared.get(self.key) == self.mark:
-            shared.extend(self.key, seconds)
 
     def release(self) -> None:
         """Frees the slot; one that was lost meanwhile is left to who has it now."""
@@ -37,6 +36,19 @@ def take(key: str, *, among: int, seconds: float) -> Slot | None:
         if shared.add(slot, mark, seconds):
             return Slot(slot, mark)
     return None
+
+
+def renew(held: Sequence[Slot], seconds: float) -> list[Slot]:
+    """Keeps these slots for as long again, with few questions for many of them; which of them others have now. Those
+    that the cache has forgotten, as one that was restarted has, are taken anew."""
+    if not held:
+        return []
+    known = shared.get_many([slot.key for slot in held])
+    mine = {slot.key: slot.mark for slot in held if known.get(slot.key) == slot.mark}
+    if mine:
+        shared.put_many(mine, seconds)
+    others = [slot for slot in held if slot.key not in mine]
+    return [slot for slot in others if slot.key in known or not shared.add(slot.key, slot.mark, seconds)]
 
 
 def keys(key: str, *, among: int) -> list[str]:

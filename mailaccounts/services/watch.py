@@ -28,7 +28,7 @@ from mailaccounts.errors import (
     Throttled,
 )
 from mailaccounts.mail.idle_loop import IdleLoop
-from mailaccounts.services import alarms, beats, watch_claims, watch_fleet
+from mailaccounts.services import alarms, beats, budget, watch_claims, watch_fleet
 from mailaccounts.services.safely import safely
 from mailaccounts.services.watch_login import THREADS, Logins, Opened
 from mailaccounts.services.watch_roll import Roll
@@ -74,7 +74,7 @@ class Watcher:
         self._roll = Roll(most=most, per_second=settings.watch_logins_per_second, at_once=2 * THREADS)
         self._changes = Changes()
         self._most = most
-        self._beat_at = self._claims_from = self._look_at = 0.0
+        self._beat_at = self._claims_from = self._keeps_at = self._look_at = 0.0
         self._name = f"{beats.WATCHER}{self.token}"
         self._claimed_all = False
         self._stopping = False
@@ -110,6 +110,7 @@ class Watcher:
             self._beat_at = now + watch_fleet.BEAT_SECONDS
             self._claimed_all = False
             self._with_database(self._beat)
+            self._keep_places(now)
         if not self._claimed_all and now >= self._claims_from and self._roll.room():
             self._with_database(self._claim)
         for watched in self._roll.next_logins(time.monotonic()):
@@ -190,6 +191,14 @@ class Watcher:
                     self._roll.enlist([lively])
                 else:
                     self._roll.let_go.add(lively.pk)
+
+    def _keep_places(self, now: float) -> None:
+        """Says that the connections are there. While the cache was lost, others may have taken the places of some."""
+        if now >= self._keeps_at:
+            self._keeps_at = now + budget.KEEP_SECONDS
+            meters = self._loop.meters().items()
+            for account_id in budget.keep({pk: meter for pk, meter in meters if isinstance(meter, budget.Meter)}):
+                self._drop(account_id)
 
     def _drop(self, account_id: int) -> None:
         self._loop.remove(account_id, politely=True)

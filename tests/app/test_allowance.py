@@ -48,6 +48,7 @@ def _a_cache(request: pytest.FixtureRequest, settings: SettingsWrapper) -> None:
     if request.param == "redis":
         location = request.getfixturevalue("redis_url")
         settings.CACHES = {"default": {"BACKEND": "crm.cache.RedisOrMemoryCache", "LOCATION": location}}
+    cache.set(budget.SINCE, 0.0, None)
 
 
 def login(host: str = OTHER, mailbox: str = ANN) -> Meter:
@@ -143,27 +144,55 @@ def test_a_mailbox_whose_server_asked_for_a_rest_gets_it_from_every_worker(clock
     login()
 
 
-def test_a_connection_of_a_lost_worker_is_free_again_after_a_while() -> None:
-    meters = [login() for _ in range(8)]
-    refused(login)
-    cache.clear()  # they were silent for longer than a session lasts
-    again = [login() for _ in range(8)]
-    for meter in meters:
-        meter.close(Traffic())
-    assert len(again) == 8
-    refused(login)  # what was lost isn't given back twice
+def test_a_connection_of_a_lost_worker_is_free_again_when_its_session_would_have_ended() -> None:
+    assert 0 < remaining(login().slots[0].key) <= 180
 
 
-def test_a_connection_that_waits_for_mail_is_held_from_one_idle_to_the_next(clock: Clock) -> None:
+def test_a_connection_that_waits_for_mail_is_held_by_its_watchers_signs_of_life_alone(clock: Clock) -> None:
     meter = login()
-    (slot,) = meter._slots
+    (slot,) = meter.slots
     meter.spend(Traffic(commands=1, handed_over=True))
-    assert remaining(slot.key) > 29 * 60
-    cache.touch(slot.key, 60)
-    meter.spend(Traffic(commands=2, handed_over=True))
-    assert remaining(slot.key) > 29 * 60
+    assert 30 < remaining(slot.key) <= 45, "free within a minute of its watcher's end"
+    cache.touch(slot.key, 5)
+    assert budget.keep({7: meter}) == []
+    assert 30 < remaining(slot.key) <= 45
     meter.close(Traffic(commands=2, handed_over=True))
     assert cache.get(slot.key) is None
+
+
+def test_a_cache_that_lost_its_memory_is_told_who_is_there_and_lets_in_half_as_many_meanwhile(clock: Clock) -> None:
+    watched = {number: login() for number in range(6)}
+    cache.clear()  # Redis was restarted
+    others = [login() for _ in range(4)]
+    refused(login)
+    clock.now += budget.HELD_SECONDS
+    closed = budget.keep(watched)
+    assert len(closed) == 2, "there are eight places in all"
+    refused(login)
+    for number in closed:
+        watched[number].close(Traffic())
+    refused(login)  # what was lost isn't given back twice
+    for meter in (*watched.values(), *others):
+        meter.close(Traffic())
+    assert len([login() for _ in range(8)]) == 8
+
+
+def test_what_a_cache_has_forgotten_counts_as_spent(clock: Clock) -> None:
+    """At six in the evening: a quarter of the day is left, and of its bytes."""
+    clock.now += 18 * 3600
+    cache.clear()
+    meter, traffic = login(GMAIL), Traffic()
+
+    def go_on() -> None:
+        for _ in range(10_000):
+            traffic.bytes_received += 2**20
+            meter.spend(traffic)
+
+    assert refused(go_on) == 6 * 3600
+    assert traffic.bytes_received == pytest.approx(1_250 * 10**6 / 4, rel=0.01)
+    meter.close(traffic)
+    clock.now += 6 * 3600
+    login(GMAIL)
 
 
 def remaining(key: str) -> float:
