@@ -11,14 +11,14 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F, Value, Window
+from django.db.models import Exists, F, OuterRef, Q, Value, Window
 from django.db.models.functions import Lower, RowNumber, StrIndex, Substr
 from django.utils import timezone
 
-from mailaccounts.models import AccountStatus, MailAccount
+from mailaccounts.models import AccountStatus, MailAccount, Preview
 from mailaccounts.queue import Job, enqueue, waiting, workers
 from mailaccounts.services.departures import of_departed_owners
-from mailaccounts.services.lease import AT_WORK, BEING_ERASED, FREE
+from mailaccounts.services.lease import AT_WORK, BEING_ERASED, FREE, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,7 +30,8 @@ FULL = 100  # jobs: with as many waiting, accounts that are due had better stay 
 PORTION = 100  # accounts to a job: each of its threads connects to the database once
 LOST_AFTER = timedelta(minutes=15)  # a queued account that nobody synced by then is due again
 
-HAS_WORK = AT_WORK | BEING_ERASED
+COUNTED = WAITING & Q(Exists(Preview.objects.filter(account=OuterRef("pk"), ended="")))  # for its owner to see
+HAS_WORK = AT_WORK | BEING_ERASED | COUNTED
 
 # Accounts at one domain of one mail server: whoever has ten thousand of them doesn't make others wait for all.
 TENANT = (F("imap_host"), Lower(Substr("address", StrIndex("address", Value("@")))))
@@ -93,6 +94,8 @@ def _queue(accounts: Sequence[MailAccount], *, room: int = 1) -> int:
     for account in accounts:
         if account.is_erasing:
             jobs.append((Job.ERASE, [account.pk]))
+        elif not account.begun:
+            jobs.append((Job.PREVIEW, [account.pk]))
         elif _goes_alone(account):
             jobs.append((Job.SYNC, [account.pk]))
         else:
@@ -116,4 +119,4 @@ def _portions(count: int) -> int:
 
 def _goes_alone(account: MailAccount) -> bool:
     """Whether a sync may take as long as one may, or whoever had the account last was lost over it."""
-    return account.status == AccountStatus.NEW or bool(account.lease_owner)
+    return account.status == AccountStatus.NEW or not account.begun or bool(account.lease_owner)

@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from mailaccounts import selectors
 from mailaccounts.errors import MailAccountsError, MessageGone, MessageTooLarge
-from mailaccounts.models import Enclosed, Outgoing
+from mailaccounts.models import EDITABLE, Enclosed, Outgoing
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services import attached, drafts
+from mailaccounts.services.outgoing import QUEUED_FOR
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +36,14 @@ def await_all(draft: Outgoing) -> None:
         for position, each in enumerate(files)
     )
     if files:
-        enqueue(Job.ENCLOSE, draft.pk)
+        _have_fetched(draft)
 
 
 def try_again(draft: Outgoing) -> None:
     """Has a worker fetch what isn't there yet."""
     with transaction.atomic():
         if draft.enclosed.filter(awaited=True).update(problem=""):
-            enqueue(Job.ENCLOSE, draft.pk)
+            _have_fetched(draft)
 
 
 def fetch(outgoing_id: int) -> None:
@@ -58,6 +59,14 @@ def fetch(outgoing_id: int) -> None:
         else:
             rows.update(content=content, awaited=False, problem="")
     Outgoing.objects.filter(pk=outgoing_id).update(changed_at=timezone.now())
+    Outgoing.objects.filter(pk=outgoing_id, state__in=EDITABLE).update(next_at=None)
+
+
+def _have_fetched(draft: Outgoing) -> None:
+    """A worker that is lost is followed by another."""
+    draft.next_at = timezone.now() + QUEUED_FOR
+    Outgoing.objects.filter(pk=draft.pk, state__in=EDITABLE).update(next_at=draft.next_at)
+    enqueue(Job.ENCLOSE, draft.pk)
 
 
 def _read(file: Enclosed) -> bytes:

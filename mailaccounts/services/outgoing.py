@@ -35,6 +35,7 @@ FREE = Q(worker="") | Q(worker_until__isnull=True) | Q(worker_until__lt=Now())
 # No join: a conditional UPDATE over one lets two workers take the same row.
 RUNNING = Exists(MailAccount.objects.filter(pk=OuterRef("account"), paused_at__isnull=True))
 TO_DO = Q(state=OutgoingState.QUEUED) | (Q(state=OutgoingState.UNCERTAIN) | Q(filing=Filing.DUE)) & Q(RUNNING)
+TO_FETCH = {"awaited": True, "problem": ""}  # of a draft's files, those that nobody has tried to fetch
 SPARE = 30  # seconds that a worker has a message for longer than any session lasts
 QUEUED_FOR = timedelta(minutes=5)  # what was queued and taken by nobody by then is queued again
 NO_TROUBLE = {"code": "", "message": "", "failures": 0, "held_at": None}

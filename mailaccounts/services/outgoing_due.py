@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from mailaccounts.conf import settings
 from mailaccounts.errors import DeliveryUncertain, NotSentInTime
-from mailaccounts.models import Credential, CredentialState, Outgoing, OutgoingState
+from mailaccounts.models import EDITABLE, Credential, CredentialState, Enclosed, Outgoing, OutgoingState
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services.outgoing import (
     FREE,
@@ -19,17 +19,19 @@ from mailaccounts.services.outgoing import (
     QUEUED_FOR,
     RUNNING,
     TO_DO,
+    TO_FETCH,
     WAITS_FOR_AUTHOR,
     step,
     trouble,
 )
 
 AT_ONCE = 100
+AWAITS_FILES = Q(state__in=EDITABLE) & Q(Exists(Enclosed.objects.filter(outgoing=OuterRef("pk"), **TO_FETCH)))
 
 
 def enqueue_due() -> int:
-    """Queues the messages whose turn has come, and those that waited for their account to be signed in anew; how many.
-    Those of paused accounts wait on.
+    """Queues the messages whose turn has come, those that waited for their account to be signed in anew, and drafts
+    whose files nobody has fetched; how many. Those of paused accounts wait on.
 
     Moving ``next_at`` in the same transaction keeps a second tick from queueing one again.
     """
@@ -39,11 +41,13 @@ def enqueue_due() -> int:
     signed_in = Q(held_with__isnull=True) & Exists(in_use) | Q(held_with__isnull=False) & Exists(another)
     with transaction.atomic():
         turn = Q(next_at__lte=now) | Q(held_at__isnull=False) & signed_in
-        due = Outgoing.objects.filter(FREE, TO_DO, RUNNING, turn).select_for_update(skip_locked=True, of=("self",))
-        found = list(due.order_by("created_at").values_list("pk", flat=True)[:AT_ONCE])
+        due = Outgoing.objects.filter(FREE, TO_DO | AWAITS_FILES, RUNNING, turn).select_for_update(
+            skip_locked=True, of=("self",)
+        )
+        found = dict(due.order_by("created_at").values_list("pk", "state")[:AT_ONCE])
         Outgoing.objects.filter(pk__in=found).update(next_at=now + QUEUED_FOR, held_at=None)
-        for outgoing_id in found:
-            enqueue(Job.SEND, outgoing_id)
+        for outgoing_id, state in found.items():
+            enqueue(Job.ENCLOSE if state in EDITABLE else Job.SEND, outgoing_id)
     return len(found)
 
 

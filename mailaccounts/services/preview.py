@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 SECONDS = 60.0  # that somebody would wait for figures
 MOST = 100_000  # messages
 PEOPLE = 200  # with the most messages, who are shown
+QUEUED_FOR = timedelta(minutes=1)  # what no worker has begun with by then is queued again
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -37,12 +39,13 @@ def ask(account: MailAccount, *, since: date | None) -> bool:
     """Queues the counting of mail since ``since`` (None: all there is); one that is under way stops. False when the
     first sync has begun, or the account is disconnected."""
     with transaction.atomic():
+        now = timezone.now()
         if not MailAccount.objects.filter(lease.WAITING, pk=account.pk).update(
-            lease_owner="", lease_until=None, stage=""
+            lease_owner="", lease_until=None, stage="", next_sync_at=now + QUEUED_FOR
         ):
             return False
         Preview.objects.filter(account=account).delete()
-        Preview.objects.create(account=account, since=since, asked_at=timezone.now())
+        Preview.objects.create(account=account, since=since, asked_at=now)
         enqueue(Job.PREVIEW, account.pk)
     return True
 
