@@ -1,41 +1,31 @@
 """What counts as the same address: however it is cased, with or without a plus tag, its domain in Unicode or in ASCII.
 
-The only place that decides it, in Python and, for columns that aren't ours, in SQL. Never raises, whatever it is
+The only place that decides it, in Python and, for columns that aren't ours, in SQL; of domains the app does, for the
+blocklists of its owners mean the same by them. Never raises, whatever it is
 given.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 from django.db.models import Case, CharField, F, Q, Value, When
 from django.db.models.functions import Concat, Lower, StrIndex, Substr
 from django.db.models.lookups import GreaterThan, LessThan
 
+from mailaccounts.hooks import LONGEST_LABEL, fold_domain, fold_local, storable
+
 if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
-
-LONGEST_LABEL = 63  # RFC 1035 §2.3.4; punycode takes quadratic time, and longer ones name nothing
 
 
 def fold_address(address: str) -> str:
     """``Anna+News@Bücher.example`` → ``anna@xn--bcher-kva.example``; what isn't an address, in lower case."""
-    local, at, domain = _storable(address).strip().rpartition("@")
+    local, at, domain = storable(address).strip().rpartition("@")
     if not at:
         return domain.lower()
-    local = unicodedata.normalize("NFC", local.lower())
+    local = fold_local(local)
     return f"{local.partition('+')[0] or local}@{fold_domain(domain)}"
-
-
-def fold_domain(domain: str) -> str:
-    """Lower case, in ASCII, without a dot at its end: ``Bücher.example.`` → ``xn--bcher-kva.example``."""
-    domain = _storable(domain).strip()
-    if domain.isascii():
-        return domain.rstrip(".").lower()
-    # Not the idna codec: it takes straße.example for strasse.example, which may be somebody else's (IDNA2008).
-    domain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain).lower())
-    return ".".join(_ascii_label(label) for label in domain.replace("。", ".").rstrip(".").split("."))
 
 
 def domain_of(address: str) -> str:
@@ -73,21 +63,10 @@ def folded_column(name: str) -> Combinable:
     return Case(When(tagged, then=untagged), default=address, output_field=CharField())
 
 
-def _storable(text: str) -> str:
-    """Without what no database holds: NUL and halves of characters."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _ascii_label(label: str) -> str:
-    if label.isascii() or len(label) > LONGEST_LABEL:
-        return label
-    return "xn--" + label.encode("punycode").decode("ascii")
-
-
 def _unicode_label(label: str) -> str:
     if not label.startswith("xn--") or len(label) > LONGEST_LABEL:
         return label
     try:
-        return _storable(label[4:].encode("ascii").decode("punycode"))
+        return storable(label[4:].encode("ascii").decode("punycode"))
     except UnicodeError:
         return label

@@ -1,5 +1,5 @@
 """The app: registers the system checks, and sees after each migration that the tick is scheduled and that SQLite
-guards what is written once."""
+has its triggers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class MailAccountsConfig(AppConfig):
 
         departures.watch()
         post_migrate.connect(_ensure_schedules, sender=self, dispatch_uid="mailaccounts.schedules")
-        pre_migrate.connect(_unguard, sender=self, dispatch_uid="mailaccounts.unguard")
-        post_migrate.connect(_guard, sender=self, dispatch_uid="mailaccounts.guard")
+        pre_migrate.connect(_lift_triggers, sender=self, dispatch_uid="mailaccounts.lift_triggers")
+        post_migrate.connect(_make_triggers, sender=self, dispatch_uid="mailaccounts.make_triggers")
 
 
 def _ensure_schedules(*, using: str, **_: Any) -> None:
@@ -35,13 +35,13 @@ def _ensure_schedules(*, using: str, **_: Any) -> None:
         ensure_schedules()
 
 
-def _unguard(*, using: str, **_: Any) -> None:
-    from mailaccounts.services import written_once
+def _lift_triggers(*, using: str, **_: Any) -> None:
+    from mailaccounts.services import triggers
 
-    written_once.unguard(using)
+    triggers.lift(using)
 
 
-def _guard(*, using: str, **_: Any) -> None:
-    from mailaccounts.services import written_once
+def _make_triggers(*, using: str, **_: Any) -> None:
+    from mailaccounts.services import triggers
 
-    written_once.guard(using)
+    triggers.make(using)

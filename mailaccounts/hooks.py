@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from mailaccounts.conf import settings
+from mailaccounts.rules.folding import LONGEST_LABEL, fold_domain, fold_local, storable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from mailaccounts.models import MailAccount, OAuthClient
+
+
+__all__ = ["LONGEST_LABEL", "Hooks", "fold_domain", "fold_local", "hooks", "storable"]
 
 
 class Hooks:

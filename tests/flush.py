@@ -25,14 +25,14 @@ def install() -> None:
 
 def _flush(self: Command, **options: Any) -> None:
     from mailaccounts.queue import ensure_schedules
-    from mailaccounts.services import written_once
+    from mailaccounts.services import triggers
 
     using = options["database"]
     connection = connections[using]
     if connection.vendor != "postgresql":
-        written_once.unguard(using)
+        triggers.lift(using)
         _djangos_own(self, **options)
-        written_once.guard(using)
+        triggers.make(using)
         return
     with transaction.atomic(using=using), connection.cursor() as cursor:  # foreign keys are looked at when it commits
         cursor.execute(_which_have_rows(using))

@@ -1,5 +1,5 @@
 """What the search of messages works with, which each database has a way of its own for. Both follow the table by
-themselves, whoever writes to it."""
+themselves, whoever writes to it: SQLite by triggers (services/triggers.py), since these don't outlive its migrations."""
 
 from django.db import migrations
 
@@ -17,21 +17,6 @@ POSTGRESQL = (
 SQLITE = (
     """CREATE VIRTUAL TABLE mailaccounts_message_search USING fts5(
         subject, people, body_text, content='mailaccounts_message', content_rowid='id', prefix='3')""",
-    """CREATE TRIGGER mailaccounts_message_search_new AFTER INSERT ON mailaccounts_message BEGIN
-        INSERT INTO mailaccounts_message_search (rowid, subject, people, body_text)
-        VALUES (new.id, new.subject, new.people, new.body_text);
-    END""",
-    """CREATE TRIGGER mailaccounts_message_search_gone AFTER DELETE ON mailaccounts_message BEGIN
-        INSERT INTO mailaccounts_message_search (mailaccounts_message_search, rowid, subject, people, body_text)
-        VALUES ('delete', old.id, old.subject, old.people, old.body_text);
-    END""",
-    """CREATE TRIGGER mailaccounts_message_search_other AFTER UPDATE OF subject, people, body_text
-    ON mailaccounts_message BEGIN
-        INSERT INTO mailaccounts_message_search (mailaccounts_message_search, rowid, subject, people, body_text)
-        VALUES ('delete', old.id, old.subject, old.people, old.body_text);
-        INSERT INTO mailaccounts_message_search (rowid, subject, people, body_text)
-        VALUES (new.id, new.subject, new.people, new.body_text);
-    END""",
 )
 
 
@@ -45,7 +30,7 @@ def remove(apps, schema_editor):
         schema_editor.execute("ALTER TABLE mailaccounts_message DROP COLUMN search")
     else:
         for name in ("new", "gone", "other"):
-            schema_editor.execute(f"DROP TRIGGER mailaccounts_message_search_{name}")
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS mailaccounts_message_search_{name}")
         schema_editor.execute("DROP TABLE mailaccounts_message_search")
 
 

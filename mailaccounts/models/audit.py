@@ -21,6 +21,7 @@ class AuditAction(models.TextChoices):
     CONSENT_REFUSED = "consent_refused", _("A consent came to nothing")
     REFRESH_FAILED = "refresh_failed", _("The permission ended")
     SHARED = "shared", _("Changed what colleagues see")
+    SHOWN = "shown", _("Hid a message from colleagues, or revealed it")
     DISCONNECTED = "disconnected", _("Disconnected")
     KEEPING = "keeping", _("Changed how long its mail is kept")
     EXPORTED = "exported", _("Told somebody what is stored about a person")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -11,9 +12,11 @@ class DirectoryChange(models.Model):
 
     The host is told of the stored messages with them, all up to the one ``told_to``, until ``told_at``; a worker is at
     it until ``worked_until``. For those added every mailbox that looks back does so with one of its next syncs: those
-    have whose ``MailAccount.looked_for`` has come to this row's number.
+    have whose ``MailAccount.looked_for`` has come to this row's number. Whom an ``owner`` blocks no more, only theirs
+    look for.
     """
 
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
     patterns = models.JSONField(default=list)
     added = models.BooleanField()
     told_to = models.PositiveBigIntegerField(default=0)

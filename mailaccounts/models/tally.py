@@ -14,6 +14,7 @@ class Tally(models.Model):
     ``colleagues`` in them, whom the host passes over, because their owner has ``blocked`` somebody, or because nobody
     wants drafts, nor mail older than is kept, nor what was erased for good: they are ``left_out``. ``joined`` of those
     were stored later after all. ``bodies`` were read, and ``erased`` messages are stored no more.
+    For the preview before the first sync headers of ``previewed`` messages were read, and none of it kept.
     """
 
     account = models.OneToOneField("mailaccounts.MailAccount", models.CASCADE, primary_key=True, related_name="tally")
@@ -26,6 +27,7 @@ class Tally(models.Model):
     joined = models.PositiveBigIntegerField(default=0)
     bodies = models.PositiveBigIntegerField(default=0)
     erased = models.PositiveBigIntegerField(default=0)
+    previewed = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         verbose_name = _("tally")

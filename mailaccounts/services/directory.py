@@ -6,7 +6,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
@@ -30,6 +31,11 @@ FREE = Q(told_at=None) & (Q(worked_until=None) | Q(worked_until__lt=Now()))
 AT_WORK = Q(looks_back=True, begun=True, status__in=(AccountStatus.NEW, AccountStatus.OK, AccountStatus.WAITING))
 
 
+def concerns(owner: Any) -> Q:
+    """The changes that the mailboxes of ``owner`` follow."""
+    return Q(owner=None) | Q(owner=owner)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looking:
     """Of ``mailboxes`` that look back and can be reached, ``done`` have gone through their mail of the past."""
@@ -42,10 +48,11 @@ class Looking:
         return self.done >= self.mailboxes
 
 
-def added(patterns: Collection[str]) -> DirectoryChange | None:
+def added(patterns: Collection[str], *, owner: Any = None) -> DirectoryChange | None:
     """The host knows ``patterns`` (addresses, in each spelling that mail may have, or ``@domain``) from now on: they
-    are looked for. Call it in the transaction that makes it so; one call for many of them."""
-    return _changed(patterns, added=True)
+    are looked for, in the mailboxes of ``owner`` if only there they count anew. Call it in the transaction that makes
+    it so; one call for many of them."""
+    return _changed(patterns, added=True, owner=owner)
 
 
 def removed(patterns: Collection[str]) -> DirectoryChange | None:
@@ -53,36 +60,49 @@ def removed(patterns: Collection[str]) -> DirectoryChange | None:
     return _changed(patterns, added=False)
 
 
-def _changed(patterns: Collection[str], *, added: bool) -> DirectoryChange | None:
+def _changed(patterns: Collection[str], *, added: bool, owner: Any = None) -> DirectoryChange | None:
     if not patterns:
         return None
     # Numbers in the order of commits: mailboxes note how far they have come.
     DirectoryChange.objects.select_for_update().order_by("-pk").first()
-    change = DirectoryChange.objects.create(patterns=sorted(patterns), added=added)
+    change = DirectoryChange.objects.create(patterns=sorted(patterns), added=added, owner=owner)
     enqueue(Job.RETELL, change.pk)
     if added:
-        transaction.on_commit(_make_due)
+        transaction.on_commit(partial(_make_due, _mailboxes_of(owner)))
     return change
 
 
-def _make_due() -> None:
+def _mailboxes_of(owner: Any) -> Q:
+    return AT_WORK if owner is None else AT_WORK & Q(owner=owner)
+
+
+def _make_due(which: Q) -> None:
     now = timezone.now()
-    MailAccount.objects.filter(AT_WORK, next_sync_at__gt=now).update(next_sync_at=now)
+    MailAccount.objects.filter(which, next_sync_at__gt=now).update(next_sync_at=now)
     enqueue(Job.TICK)
 
 
 def pending(account: MailAccount) -> list[DirectoryChange]:
     """Whom the account's mail of the past has not been looked through for, oldest first."""
-    return list(DirectoryChange.objects.filter(added=True, pk__gt=account.looked_for).order_by("pk"))
+    found = DirectoryChange.objects.filter(concerns(account.owner_id), added=True, pk__gt=account.looked_for)
+    return list(found.order_by("pk"))
 
 
-def looking(change_ids: Iterable[int]) -> Looking:
-    """How far mailboxes are with looking for these changes. One query."""
+def looked_for_by(owner: Any) -> list[tuple[str, Looking]]:
+    """Whom the mailboxes of ``owner`` are still to look for because they aren't blocked any more, and how far they
+    are. A query for each."""
+    changes = DirectoryChange.objects.filter(owner=owner, added=True).order_by("pk")
+    found = ((", ".join(each.patterns), looking([each.pk], owner=owner)) for each in changes)
+    return [(whom, looking) for whom, looking in found if not looking.is_over]
+
+
+def looking(change_ids: Iterable[int], *, owner: Any = None) -> Looking:
+    """How far mailboxes, or those of ``owner``, are with looking for these changes. One query."""
     last = max(change_ids, default=0)
     joining = Folder.objects.filter(account=OuterRef("pk")).exclude(joining="")
     found = Q(~Exists(joining), looked_for__gte=last)
-    counts = MailAccount.objects.filter(AT_WORK).aggregate(mailboxes=Count("pk"), done=Count("pk", filter=found))
-    return Looking(**counts)
+    mailboxes = MailAccount.objects.filter(_mailboxes_of(owner))
+    return Looking(**mailboxes.aggregate(mailboxes=Count("pk"), done=Count("pk", filter=found)))
 
 
 def retell(change_id: int, *, seconds: float | None = None) -> bool:
@@ -119,9 +139,10 @@ def enqueue_due() -> int:
     due = list(DirectoryChange.objects.filter(FREE).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
     for change_id in due:
         enqueue(Job.RETELL, change_id)
-    behind = Exists(MailAccount.objects.filter(looked_for__lt=OuterRef("pk")).exclude(status_code=ERASING))
+    waiting = MailAccount.objects.filter(looked_for__lt=OuterRef("pk")).exclude(status_code=ERASING)
+    theirs = Q(owner=None) & Exists(waiting) | Q(owner__isnull=False) & Exists(waiting.filter(owner=OuterRef("owner")))
     old = DirectoryChange.objects.filter(told_at__isnull=False, created_at__lt=timezone.now() - KEPT)
-    old.filter(Q(added=False) | ~behind).delete()
+    old.filter(Q(added=False) | ~Q(theirs)).delete()
     return len(due)
 
 

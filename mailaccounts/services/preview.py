@@ -18,7 +18,7 @@ from mailaccounts.models import Ending, MailAccount, Preview
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.rules.labels import is_left_out
 from mailaccounts.rules.threads import Letter, matched, provider_key
-from mailaccounts.services import acquaintances, folders, lease, login
+from mailaccounts.services import acquaintances, folders, lease, login, tallying
 from mailaccounts.services.bodies import isolated
 
 if TYPE_CHECKING:
@@ -112,12 +112,19 @@ class Counting:
         uids = session.search(since=self.preview.account.reaches_to)[::-1]
         first = self.preview.examined
         for batch in session.headers(uids):
+            self._enter(len(batch))
             self._note(batch)
             self.preview.examined += len(batch)
             done = self.preview.examined - first
             self._show(f"Reading {info.name[:30]}, {done} of {len(uids)}")
             if done < len(uids) and self._is_enough():
                 return
+
+    def _enter(self, count: int) -> None:
+        """Enters into the ledger that so many headers were read, whoever has the account by now."""
+        with transaction.atomic():
+            if MailAccount.objects.select_for_update().only("pk").filter(pk=self.held.account_id).first():
+                tallying.add(self.held.account_id, {"previewed": count})
 
     def _is_enough(self) -> bool:
         self.is_over = self.is_over or time.monotonic() > self.until or len(self.letters) >= MOST

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from mailaccounts.models import AuditAction, Blocked, MailAccount, Message, Shown, Visibility, Why
-from mailaccounts.services import audit, forgetting, justified
+from mailaccounts.services import audit, directory, forgetting, justified
 
 if TYPE_CHECKING:
     from mailaccounts.models import Erasing
@@ -27,9 +27,15 @@ def share(account: MailAccount, visibility: Visibility, *, actor: Any) -> bool:
     return True
 
 
-def show(message: Message, shown: Shown) -> None:
-    """Shows others more or less of one message than of the rest of its account."""
-    Message.objects.filter(pk=message.pk).update(shown=shown)
+def show(message: Message, shown: Shown, *, actor: Any) -> None:
+    """Shows others more or less of one message than of the rest of its account; which, the audit trail tells by its
+    number only."""
+    with transaction.atomic():
+        before = Message.objects.select_for_update(of=("self",)).only("shown").get(pk=message.pk).shown
+        if before != shown:
+            Message.objects.filter(pk=message.pk).update(shown=shown)
+            facts = {"message": message.pk, "before": before, "after": str(shown)}
+            audit.note(AuditAction.SHOWN, message.account, actor=actor, **facts)
     message.shown = shown
 
 
@@ -39,9 +45,11 @@ def block(owner: Any, pattern: str) -> Blocked:
     return Blocked.objects.get_or_create(owner=owner, pattern=pattern)[0]
 
 
+@transaction.atomic
 def unblock(blocked: Blocked) -> None:
-    """Mail with them that comes from now on counts again."""
+    """Mail with them counts again; that of the past is looked for, in the owner's mailboxes that look back."""
     blocked.delete()
+    directory.added([blocked.pattern], owner=blocked.owner)
 
 
 def stored_with(blocked: Blocked) -> Unjustified:

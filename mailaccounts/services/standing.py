@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, OuterRef
 
 from mailaccounts.models import Credential, CredentialState, DirectoryChange
-from mailaccounts.services import quarantine, steps
+from mailaccounts.services import directory, quarantine, steps
 from mailaccounts.services.announce import unannounced
 
 if TYPE_CHECKING:
@@ -44,7 +44,11 @@ def look_at(account: MailAccount) -> Standing:
             unannounced=Exists(unannounced(ACCOUNT)),
             certificate_due=Exists(steps.certificate_due(ACCOUNT)),
             quarantine_due=Exists(quarantine.due(ACCOUNT)),
-            changes_due=Exists(DirectoryChange.objects.filter(added=True, pk__gt=OuterRef("account__looked_for"))),
+            changes_due=Exists(
+                DirectoryChange.objects.filter(
+                    directory.concerns(OuterRef("account__owner")), added=True, pk__gt=OuterRef("account__looked_for")
+                )
+            ),
         )
         .first()
     )

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from mailaccounts import selectors
 from mailaccounts.forms.privacy import BlockForm, ShownForm, VisibilityForm
 from mailaccounts.models import Shown, Visibility
+from mailaccounts.services import directory
 from mailaccounts.services import privacy as service
 from mailaccounts.views.access import managed_account, private
 
@@ -45,6 +46,7 @@ def privacy(request: Request, pk: int) -> HttpResponse:
         "sharing": sharing,
         "blocking": block,
         "blocked": selectors.blocked_by(account.owner),
+        "looked_for": directory.looked_for_by(account.owner),
     }
     return render(request, "mailaccounts/privacy.html", context)
 
@@ -60,7 +62,7 @@ def blocked(request: Request, pk: int, blocked: int) -> HttpResponse:
         return redirect("mailaccounts:erasing", service.erase_blocked(found).pk)
     if "unblock" in request.POST:
         service.unblock(found)
-        messages.success(request, f"{found.pattern} isn't blocked any more. Mail that comes from now on is stored.")
+        messages.success(request, f"{found.pattern} isn't blocked any more: if you know them, mail is stored again.")
         return redirect("mailaccounts:privacy", account.pk)
     context = {"account": account, "blocked": found, "stored": service.stored_with(found)}
     return render(request, "mailaccounts/blocked.html", context)
@@ -70,11 +72,12 @@ def blocked(request: Request, pk: int, blocked: int) -> HttpResponse:
 @require_POST
 def show_message(request: Request, pk: int) -> HttpResponse:
     """Hides one of the user's own messages from colleagues, or reveals it (``shown``), and goes back (``next``)."""
-    message = get_object_or_404(selectors.own_messages(request.user).defer("body_text", "body_html"), pk=pk)
+    own = selectors.own_messages(request.user).select_related("account")
+    message = get_object_or_404(own.defer("body_text", "body_html"), pk=pk)
     form = ShownForm(request.POST)
     if form.is_valid():
         shown = Shown(form.cleaned_data["shown"])
-        service.show(message, shown)
+        service.show(message, shown, actor=request.user)
         messages.success(request, NOW_SHOWN[shown])
     back = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(back, allowed_hosts=None):

@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from mailaccounts.models import Credential, CredentialState, Folder, Grant, MailAccount, OAuthClient, Outgoing
-from tests.app.builders import make_account, make_client, make_credential, make_grant, make_outgoing, make_user
+from mailaccounts.models import Credential, CredentialState, Folder, Grant, MailAccount, Message, OAuthClient, Outgoing
+from mailaccounts.services import search, triggers
+from tests.app.builders import (
+    make_account,
+    make_client,
+    make_credential,
+    make_grant,
+    make_message,
+    make_outgoing,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -135,3 +144,22 @@ def test_an_account_takes_everything_that_is_its_own_with_it() -> None:
     assert not MailAccount.objects.exists()
     assert not Credential.objects.exists()
     assert not Folder.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_search_follows_messages_through_a_migration_that_copies_their_table() -> None:
+    account = make_account()
+    early, other = make_message(account, subject="Quotation"), make_message(account, subject="Reminder")
+    if connection.vendor == "sqlite":
+        triggers.lift("default")
+        with connection.schema_editor() as editor:
+            editor._remake_table(Message)  # as most changes of a model do
+    Message.objects.filter(pk=early.pk).update(subject="Invoice")  # as a migration of data may
+    triggers.make("default")
+    late = make_message(account, subject="Invoice")
+    other.delete()
+
+    def found(word: str) -> set[Message]:
+        return set(Message.objects.filter(search.Holds(search.read(word), account.pk)))
+
+    assert (found("invoice"), found("quotation"), found("reminder")) == ({early, late}, set(), set())

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 
-from mailaccounts.models import AuditAction, AuditEntry, Blocked, Erasing, Message, Shown, Tally, Visibility
-from mailaccounts.services import forgetting, looks
+from mailaccounts.models import (
+    AuditAction,
+    AuditEntry,
+    Blocked,
+    DirectoryChange,
+    Erasing,
+    MailAccount,
+    Message,
+    Shown,
+    Tally,
+    Visibility,
+)
+from mailaccounts.services import directory, forgetting, looks
 from tests.app.builders import make_account, make_credential, make_message, make_quarantined, make_user
 from tests.crm.builders import make_contact, store_message
 
 if TYPE_CHECKING:
     from django.test import Client
-
-    from mailaccounts.models import MailAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -93,8 +104,16 @@ def test_who_is_blocked_is_shown_to_nobody_else_and_can_be_unblocked(
     blocked = Blocked.objects.get()
     assert client.post(f"{theirs}blocked/{blocked.pk}/", {"unblock": ""}).status_code == 404
     client.force_login(account.owner)
-    client.post(page.request["PATH_INFO"], {"unblock": ""})
+    unblocked = client.post(page.request["PATH_INFO"], {"unblock": ""}, follow=True).text
     assert not Blocked.objects.exists()
+    assert "Looking for earlier mail with @private.test: 0 of 1 mailbox done." in unblocked
+    assert [change.patterns for change in directory.pending(account)] == [["@private.test"]]
+    assert directory.pending(other) == [], "nobody else's mail is looked through"
+    MailAccount.objects.filter(pk=account.pk).update(looked_for=DirectoryChange.objects.get().pk)
+    assert "Looking for" not in client.get(privacy).text
+    DirectoryChange.objects.update(told_at=timezone.now(), created_at=timezone.now() - timedelta(days=8))
+    directory.enqueue_due()
+    assert not DirectoryChange.objects.exists(), "though the other's mailbox never follows it"
 
 
 @pytest.mark.parametrize("shown", [Shown.HIDDEN, Shown.REVEALED])
@@ -107,6 +126,11 @@ def test_a_message_is_hidden_or_revealed_and_put_back(client: Client, account: M
     client.post(address, {"shown": ""})
     message.refresh_from_db()
     assert message.shown == Shown.AS_ACCOUNT
+    noted = [each.facts for each in AuditEntry.objects.filter(action=AuditAction.SHOWN).order_by("at")]
+    assert noted == [
+        {"message": message.pk, "before": "", "after": shown},
+        {"message": message.pk, "before": shown, "after": ""},
+    ]
 
 
 @pytest.mark.parametrize("away", ["https://evil.test/", "//evil.test/", "javascript:alert(1)", ""])

@@ -168,6 +168,7 @@ def test_nothing_of_others_is_asked_for_and_the_ledger_says_what_the_wire_does(w
     assert set(wire.headers) == set(watched.letters.people)
     assert not wire.bodies
     assert (preview.examined, preview.matched) == (first, len(watched.letters.messages(wanted)))
+    assert Tally.objects.get().previewed == len(wire.headers)
 
     begin(watched.account, since=None)
     watched.sync()

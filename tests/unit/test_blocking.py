@@ -39,7 +39,12 @@ def test_what_is_neither_an_address_nor_a_domain_is_no_pattern(typed: str) -> No
             {"anna@c.test", "anna+x@deep.sub.c.test"},
             {"anna@notc.test", "c.test@other.test", "", "@", "anna"},
         ),
-        ("@xn--bcher-kva.example", {"a@bücher.example", "a@xn--bcher-kva.example"}, {"a@bucher.example"}),
+        (
+            "anna@xn--bcher-kva.example",
+            {"anna@bücher.example", "Anna+x@XN--Bcher-KVA.example.", "anna@bu\u0308cher。example"},
+            {"anna@bucher.example", "anna@xn--bcher-kva.example.org"},
+        ),
+        ("@xn--n3h.example", {"a@☃.example", "a@mail.☃.example."}, {"a@snow.example"}),
     ],
 )
 def test_a_pattern_means_these_and_leaves_those(pattern: str, means: set[str], leaves: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""SQLite: a table of FTS5 that follows the messages by triggers (migration 0002)."""
+"""SQLite: a table of FTS5 (migration 0002) that follows the messages by triggers (services/triggers.py)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,22 @@ from mailaccounts.services.search.words import BEGIN, END, is_beginning
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from django.db.backends.utils import CursorWrapper
+
     from mailaccounts.services.search.words import Words
 
 TABLE = "mailaccounts_message_search"
 MATCHING = f"FROM {TABLE} WHERE {TABLE} MATCH %s"
 THESE = " AND rowid IN (SELECT value FROM json_each(%s))"
+COLUMNS = "subject, people, body_text"
+INSERT = f"INSERT INTO {TABLE}"
+GONE = f"{INSERT} ({TABLE}, rowid, {COLUMNS}) VALUES ('delete', old.id, old.subject, old.people, old.body_text)"
+NEW = f"{INSERT} (rowid, {COLUMNS}) VALUES (new.id, new.subject, new.people, new.body_text)"
+TRIGGERS = {
+    f"{TABLE}_new": f"AFTER INSERT ON mailaccounts_message BEGIN {NEW}; END",
+    f"{TABLE}_gone": f"AFTER DELETE ON mailaccounts_message BEGIN {GONE}; END",
+    f"{TABLE}_other": f"AFTER UPDATE OF {COLUMNS} ON mailaccounts_message BEGIN {GONE}; {NEW}; END",
+}
 WEIGHTS = "10.0, 4.0, 1.0"  # of the subject, the people, the text
 
 
@@ -44,7 +55,17 @@ class SQLite:
     def forget(self) -> None:
         """They stay among those deleted until the index is written anew."""
         with connection.cursor() as cursor:
-            cursor.execute(f"INSERT INTO {TABLE} ({TABLE}) VALUES ('optimize')")  # noqa: S608 - constants
+            cursor.execute(f"{INSERT} ({TABLE}) VALUES ('optimize')")
+
+
+def follow(cursor: CursorWrapper) -> None:
+    """Has the index follow the messages; where it didn't, it is written anew."""
+    cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    missing = TRIGGERS.keys() - {name for (name,) in cursor.fetchall()}
+    for name in sorted(missing):
+        cursor.execute(f"CREATE TRIGGER {name} {TRIGGERS[name]}")
+    if missing:
+        cursor.execute(f"{INSERT} ({TABLE}) VALUES ('rebuild')")
 
 
 def _query(words: Words) -> str:

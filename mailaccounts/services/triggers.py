@@ -1,8 +1,9 @@
-"""SQLite refuses to change or delete what is written once, as migration 0003 has PostgreSQL do.
+"""Triggers on SQLite, all of them: made after migrating, for a migration that copies a table loses those it has.
 
-A migration on SQLite copies tables and loses their triggers, or stumbles over them: they are gone while it works, and
-made anew after it. SQLite can't look at the end of a transaction whether what a row named is gone: it lets these
-columns be emptied, and looks go with an account that is disconnected.
+What is written once SQLite refuses to change or delete, as migration 0003 has PostgreSQL do; migrations stumble over
+that, so it is taken back while one works. SQLite can't look at the end of a transaction whether what a row named is
+gone: it lets these columns be emptied, and looks go with an account that is disconnected. And the index of the search
+follows the messages; where it lost sight of them, it is written anew.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from django.db import connections
 
 from mailaccounts.models import AccountStatus, AuditEntry, Look, MailAccount
+from mailaccounts.services.search import sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 EMPTIED: dict[type[Model], tuple[str, ...]] = {AuditEntry: ("actor", "owner"), Look: ("message", "viewer")}
 
 
-def guard(using: str) -> None:
-    """Has the database refuse, if it is SQLite and has the tables."""
+def make(using: str) -> None:
+    """Makes those that aren't there, if it is SQLite and has the tables."""
     connection = connections[using]
     if connection.vendor != "sqlite":
         return
@@ -30,10 +32,12 @@ def guard(using: str) -> None:
     with connection.cursor() as cursor:
         for statement in _statements() if _tables() <= there else ():
             cursor.execute(statement)
+        if sqlite.TABLE in there:
+            sqlite.follow(cursor)
 
 
-def unguard(using: str) -> None:
-    """Takes that back."""
+def lift(using: str) -> None:
+    """Takes back what refuses changes."""
     connection = connections[using]
     if connection.vendor != "sqlite":
         return
