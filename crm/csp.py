@@ -33,8 +33,7 @@ LEADS_TO_PROVIDER = {
     "confirm_with_identity",
 }
 
-# With DEBUG, Django's own pages stand for these, with their styles and scripts in them.
-DJANGOS_OWN = {404, 500}
+DJANGOS_OWN = 500  # with DEBUG its own page stands for this, with styles and scripts in it
 
 
 class ContentSecurityPolicy:
@@ -45,7 +44,7 @@ class ContentSecurityPolicy:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if settings.DEBUG and response.status_code in DJANGOS_OWN:
+        if settings.DEBUG and response.status_code == DJANGOS_OWN:
             return response
         match = request.resolver_match
         policy = POLICY

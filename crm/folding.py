@@ -18,6 +18,8 @@ from mailaccounts.hooks import LONGEST_LABEL, fold_domain, fold_local, storable
 if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
 
+__all__ = ["domain_of", "fold_address", "fold_domain", "folded_column", "spellings", "written"]
+
 
 def fold_address(address: str) -> str:
     """``Anna+News@Bücher.example`` → ``anna@xn--bcher-kva.example``; what isn't an address, in lower case."""

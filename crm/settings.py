@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "crm.csp.ContentSecurityPolicy",
+    "crm.not_found.NotFoundMiddleware",
 ]
 
 ROOT_URLCONF = "crm.urls"

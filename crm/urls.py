@@ -29,6 +29,7 @@ urlpatterns = [
     path("inbox/undo/<uuid:done>/", inbox_actions.undo, name="inbox_undo"),
     path("inbox/dismiss/", inbox_actions.dismiss, name="inbox_dismiss"),
     path("admin/", admin.site.urls),
+    path("settings/", RedirectView.as_view(pattern_name="mailaccounts:accounts"), name="settings"),
     path("settings/barred/", barred_views.barred, name="barred"),
     path("settings/barred/<int:pk>/lift/", barred_views.lift, name="barred_lift"),
     path("settings/personal-data/", personal_data_views.personal_data_of, name="personal_data"),

@@ -48,6 +48,14 @@ class SenderDeparted(SendingError):
     next_step = "Nothing of it was sent. Once an administrator has let them in again, they can send it."
 
 
+class QuotedWithdrawn(SendingError):
+    """Its owner shares it no more, or it is erased."""
+
+    code = "quoted_withdrawn"
+    sentence = "You may not read the message that this answers or passes on any more."
+    next_step = "What was quoted of it, and its files, don't go along; what you wrote is kept. Look at what is left."
+
+
 class SendingPaused(PutOff):
     """Nothing is sent, nor looked up in the mailbox, before an administrator resumes the account."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,27 @@ def forward(original: Original) -> Answer:
         original.text[:MAX_QUOTED],
     ]
     return Answer(subject=_marked("Fwd", FORWARD_MARKS, original.subject), text="\n\n" + "\n".join(lines))
+
+
+def without(text: str, quoted: str) -> str:
+    """``text`` without what ``quoted`` put into it: as a whole where it is still there, else line by line from where
+    it begins; and whatever is marked as a quotation, should a line of it have been changed. The rest is the
+    author's."""
+    if quoted.strip() and quoted.strip() in text:
+        before, _, after = text.partition(quoted.strip())
+        return f"{before.rstrip()}\n{after.lstrip()}".strip("\n")
+    ours = Counter(line for line in quoted.split("\n") if line.strip())
+    lines = text.split("\n")
+    first = next((line for line in quoted.split("\n") if line.strip()), None)
+    begins = lines.index(first) if first in lines else 0
+    marked = any(line.startswith(">") for line in ours)
+    kept = lines[:begins]
+    for line in lines[begins:]:
+        if ours[line]:
+            ours[line] -= 1
+        elif not (marked and line.startswith(">")):
+            kept.append(line)
+    return "\n".join(kept).rstrip()
 
 
 def _others(mailboxes: Iterable[Mailbox], taken: set[str]) -> tuple[Mailbox, ...]:

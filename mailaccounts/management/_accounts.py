@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailaccounts.management._output import UsageError
+from mailaccounts.management._output import usage_error
 from mailaccounts.models import AccountStatus, MailAccount
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ def add_account_arguments(parser: CommandParser, *, verb: str) -> None:
 
 
 def chosen_accounts(addresses: list[str], *, everyone: bool, verb: str) -> list[MailAccount]:
-    """Each account once; UsageError for an address without one, or when nobody is named."""
+    """Each account once; CommandError with status 2 for an address without one, or when nobody is named."""
     if everyone == bool(addresses):
-        raise UsageError(f"Name the mailboxes to {verb}, or say --all.")
+        raise usage_error(f"Name the mailboxes to {verb}, or say --all.")
     accounts = MailAccount.objects.order_by("address", "pk")
     if everyone:
         return list(accounts.exclude(status=AccountStatus.DISCONNECTED).filter(paused_at__isnull=True, begun=True))
@@ -27,6 +27,6 @@ def chosen_accounts(addresses: list[str], *, everyone: bool, verb: str) -> list[
     for address in addresses:
         matches = accounts.filter(address__iexact=address)
         if not matches:
-            raise UsageError(f"There is no mail account {address}. Connect it with connect_mailbox first.")
+            raise usage_error(f"There is no mail account {address}. Connect it with connect_mailbox first.")
         found.update((account.pk, account) for account in matches)
     return list(found.values())

@@ -27,11 +27,10 @@ INTERRUPTED = 130  # as shells have it: 128 and the signal's number
 TERMINATED = 143
 
 
-class UsageError(CommandError):
-    """The command was called in a way that can't work; exit status 2, as argparse has it."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, returncode=USAGE)
+def usage_error(message: str) -> CommandError:
+    """The command was called in a way that can't work; exit status 2, as argparse has it. Not a class of its own:
+    Django prints the name of the class before the sentence."""
+    return CommandError(message, returncode=USAGE)
 
 
 class Terminated(KeyboardInterrupt):

@@ -44,6 +44,9 @@ class Outgoing(models.Model):
     however often the message is sent; ``references`` as Message has them. ``body_html`` is clean (mail.sanitize).
     ``sender`` is the Alias it is from, "" for the account's own address; ``forwards`` the message that it passes on.
 
+    ``quoted`` is what we put into it of the message that it answers or passes on, which was in ``quoted_from``: it is
+    taken out again when its author may not read that message any more (services/quoted.py).
+
     ``raw`` is the message in wire form, made when it is queued, so that every attempt and the copy in Sent are the
     same. Once a copy is in Sent, neither it nor the bodies are kept here, unless it ``is_short`` of recipients.
     ``code`` and ``message`` are those of the error that stands in its way, or that a sent message didn't reach
@@ -65,6 +68,10 @@ class Outgoing(models.Model):
     )
     forwards = models.ForeignKey(
         "mailaccounts.Message", models.SET_NULL, null=True, blank=True, related_name="passed_on"
+    )
+    quoted = models.TextField(blank=True)
+    quoted_from = models.ForeignKey(
+        "mailaccounts.MailAccount", models.SET_NULL, null=True, blank=True, related_name="+"
     )
     references = models.TextField(blank=True)
     sender = models.CharField(max_length=254, blank=True)
@@ -169,6 +176,7 @@ class Enclosed(models.Model):
     original = models.ForeignKey(
         "mailaccounts.Attachment", models.SET_NULL, null=True, blank=True, related_name="passed_on"
     )
+    of_original = models.BooleanField(default=False)
     awaited = models.BooleanField(default=False)
     problem = models.TextField(blank=True)
 

@@ -35,7 +35,14 @@ def reply(message: Message, *, author: Any, everyone: bool = False, account: Mai
         subject=answer.subject,
         text=signed(account) + answer.text,
     )
-    return begin(account, written, author=author, in_reply_to=message, references=answer.references)
+    return begin(
+        account,
+        written,
+        author=author,
+        in_reply_to=message,
+        references=answer.references,
+        quoted=answer.text,
+    )
 
 
 def forward(message: Message, *, author: Any, account: MailAccount | None = None) -> Outgoing:
@@ -46,7 +53,7 @@ def forward(message: Message, *, author: Any, account: MailAccount | None = None
     text = signed(account) + answer.text
     written = Written(sender_name=account.sender_name, subject=answer.subject, text=text)
     with transaction.atomic():
-        draft = begin(account, written, author=author, forwards=message)
+        draft = begin(account, written, author=author, forwards=message, quoted=answer.text)
         originals.await_all(draft)
     return draft
 

@@ -12,11 +12,13 @@ from django.utils import timezone
 
 from mailaccounts import presets
 from mailaccounts.conf import settings
-from mailaccounts.errors import InvalidInput, MessageTooLarge, OutgoingChanged, UnsafeArgument
+from mailaccounts.errors import InvalidInput, MessageTooLarge, OutgoingChanged, QuotedWithdrawn, UnsafeArgument
+from mailaccounts.mail import answering
 from mailaccounts.mail.compose import Draft, Enclosure, Mailbox, new_message_id
 from mailaccounts.mail.sanitize import clean_html, html_to_text
 from mailaccounts.models import EDITABLE, Enclosed, Outgoing, OutgoingState, Recipient, Role
 from mailaccounts.services import outgoing as states
+from mailaccounts.services import quoted as quotations
 from mailaccounts.services.outgoing import NO_TROUBLE
 
 if TYPE_CHECKING:
@@ -51,9 +53,11 @@ def begin(
     in_reply_to: Message | None = None,
     references: tuple[str, ...] = (),
     forwards: Message | None = None,
+    quoted: str = "",
 ) -> Outgoing:
-    """A draft. UnsafeArgument or InvalidInput for what no database keeps."""
-    columns = columns_of(written)
+    """A draft, with what is ``quoted`` in it of the message that it answers or passes on. UnsafeArgument or
+    InvalidInput for what no database keeps."""
+    columns, original = columns_of(written), in_reply_to or forwards
     with transaction.atomic():
         draft = Outgoing.objects.create(
             account=account,
@@ -61,6 +65,8 @@ def begin(
             message_id=new_message_id(account.address),
             in_reply_to=in_reply_to,
             forwards=forwards,
+            quoted=quoted,
+            quoted_from=original.account if original else None,
             references=" ".join(references),
             **columns,
         )
@@ -80,6 +86,22 @@ def change(draft: Outgoing, written: Written, *, account: MailAccount | None = N
         if not states.step(editable(draft), draft, OutgoingState.DRAFT, **columns):
             raise OutgoingChanged
         address(draft, written)
+
+
+def take_out_quoted(draft: Outgoing) -> bool:
+    """Takes out what a draft, or what couldn't be sent, quotes, and the files of the message that it passes on, once
+    its author may not read that one any more; whether that was so. What they wrote themselves stays, and the draft
+    says why."""
+    with transaction.atomic():
+        found = editable(draft).select_for_update(of=("self",)).select_related("author").first()
+        if found is None or not quotations.is_withdrawn(found):
+            return False
+        found.enclosed.filter(of_original=True).delete()
+        columns = {"body_text": answering.without(found.body_text, found.quoted), "quoted": "", "raw": None}
+        said = {**NO_TROUBLE, **states.trouble(QuotedWithdrawn()), "changed_at": timezone.now()}
+        states.step(editable(found), found, OutgoingState.DRAFT, **columns, **said)
+    draft.refresh_from_db()
+    return True
 
 
 def enclose(draft: Outgoing, *files: Enclosure) -> None:

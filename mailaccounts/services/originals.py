@@ -31,6 +31,7 @@ def await_all(draft: Outgoing) -> None:
             content_type=each.content_type,
             content=b"",
             original=each,
+            of_original=True,
             awaited=True,
         )
         for position, each in enumerate(files)

@@ -17,6 +17,7 @@ from mailaccounts.errors import (
     MessageTooLarge,
     NoRecipients,
     OutgoingChanged,
+    QuotedWithdrawn,
     SenderNotProven,
     SendingNotAllowed,
 )
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 GOES_ON = (  # of a message into one that says the same
     *("account", "author", "sender", "sender_name", "subject", "body_text", "body_html"),
-    *("in_reply_to", "references", "forwards"),
+    *("in_reply_to", "references", "forwards", "quoted", "quoted_from"),
 )
 
 
@@ -44,6 +45,8 @@ def queue(draft: Outgoing) -> None:
     """Has the draft sent. What is wrong with it is raised, and noted on the draft; OutgoingChanged when it is in the
     post already."""
     draft.refresh_from_db()
+    if drafts.take_out_quoted(draft):
+        raise QuotedWithdrawn  # and nothing goes that its author hasn't seen as it is now
     try:
         if awaited := draft.enclosed.filter(awaited=True).count():
             raise FilesAwaited(count=awaited)

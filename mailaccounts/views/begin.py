@@ -68,7 +68,7 @@ def begin(request: Request, pk: int) -> HttpResponse:
             previewing.ask(account, since=form.day)
             return redirect("mailaccounts:begin", account.pk)
         if begin_reading(account, since=form.day):
-            messages.success(request, "The first sync starts now, with the newest mail.")
+            messages.success(request, "Saved. Mail is brought in, the newest first.")
         return redirect("mailaccounts:account", account.pk)
     shown = _shown(account, preview, user=request.user) if preview else None
     template = "mailaccounts/preview.html" if request.htmx else "mailaccounts/begin.html"

@@ -90,7 +90,7 @@ def _go_on(request: Request, form: ConnectForm, context: Context) -> HttpRespons
         secret = chosen.typed.accept(context["secret_form"].cleaned_data)
         account = connecting.connect(draft, backend=chosen.typed.slug, secret=secret, actor=request.user)
         if account.begun:
-            messages.success(request, f"{account.address} is connected. The first sync starts now.")
+            messages.success(request, f"{account.address} is connected. Mail is brought in, the newest first.")
             return redirect("mailaccounts:account", account.pk)
         messages.success(request, f"{account.address} is connected. Nothing of it is read yet.")
         return redirect("mailaccounts:begin", account.pk)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.db import transaction
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -22,8 +23,6 @@ from mailaccounts.views.access import private
 from mailaccounts.views.describe import Problem
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
-
     from mailaccounts.models import MailAccount
     from mailaccounts.views.access import Request
 
@@ -48,6 +47,8 @@ def draft(request: Request, pk: int) -> HttpResponse:
             return _saved(request, Problem.of(OutgoingChanged()))
         messages.info(request, OutgoingChanged().message)
         return redirect("mailaccounts:outbox")
+    if request.method == "GET":
+        drafts.take_out_quoted(found)
     if request.htmx and request.method == "GET":
         return render(request, "mailaccounts/draft_files.html", _files(found))
     return _write(request, found)
@@ -117,12 +118,21 @@ def _write(request: Request, draft: Outgoing | None) -> HttpResponse:
     with transaction.atomic():  # or what is kept in passing might come between what was typed and what is sent
         try:
             draft = _keep(request, form, draft)
+            if request.POST.get("do") != "discard" and drafts.take_out_quoted(draft):
+                return _shown_anew(request, draft)
             done = _saved(request, None, draft) if request.htmx else _do(request, draft)
         except MailAccountsError as error:
             problem = Problem.of(error)
     if problem is None:
         return done
     return _saved(request, problem) if request.htmx else _show(request, form, draft, problem)
+
+
+def _shown_anew(request: Request, draft: Outgoing) -> HttpResponse:
+    """The page as it has to look now, whichever button was pressed."""
+    if request.htmx:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return redirect("mailaccounts:draft", draft.pk)
 
 
 def _keep(request: Request, form: WritingForm, draft: Outgoing | None) -> Outgoing:

@@ -69,6 +69,8 @@ def test_days_narrow_it_down_and_have_to_be_days(account: MailAccount) -> None:
     assert len(run("--until", "2020-01-01").splitlines()) == 1
     with pytest.raises(CommandError, match="is not a day"):
         run("--since", "yesterday")
+    with pytest.raises(CommandError, match="Nothing is noted of a mailbox"):
+        run("--account", "unknown@example.test")
 
 
 def test_the_admin_hands_out_what_is_listed(account: MailAccount, auditor: Client) -> None:

@@ -84,7 +84,7 @@ def test_an_answer_starts_the_first_sync(
     client: Client, account: MailAccount, chosen: dict[str, str], days: int | None
 ) -> None:
     response = press(client, account, **chosen)
-    assert "The first sync starts now" in response.content.decode()
+    assert "Mail is brought in, the newest first" in response.content.decode()
     assert account.begun
     assert account.since == (timezone.localdate() - timedelta(days=days) if days else None)
     assert OrmQ.objects.count() == 1

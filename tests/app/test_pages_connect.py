@@ -60,7 +60,7 @@ def test_a_mailbox_is_connected_and_the_secret_is_sealed(signed_in: Client, mail
     response = signed_in.post(CONNECT, connect_data(mailbox), follow=True)
     account = MailAccount.objects.get()
     assert response.redirect_chain == [(f"/settings/email-accounts/{account.pk}/", 302)]
-    assert "is connected. The first sync starts now." in response.content.decode()
+    assert "is connected. Mail is brought in, the newest first." in response.content.decode()
     assert account.credentials.get().secret.reveal_text() == mailbox.password
     assert mailbox.password not in response.content.decode()
 

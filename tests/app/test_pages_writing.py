@@ -10,7 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from mailaccounts.errors import QuotedWithdrawn
 from mailaccounts.models import Look, MailAccount, Outgoing, OutgoingState, Visibility
+from mailaccounts.services import may_send
 from tests.app.builders import make_account, make_message, make_outgoing, make_user
 from tests.app.pages import problem
 from tests.crm.builders import store_message
@@ -228,3 +230,40 @@ def test_the_lists_cost_as_many_queries_for_many_messages_as_for_one(
     for _ in range(12):
         write()
     assert queries() == few < 20
+
+
+def test_what_a_draft_quotes_goes_once_its_author_may_not_read_it_any_more(
+    client: Client, account: MailAccount
+) -> None:
+    theirs = make_account(visibility=Visibility.EVERYTHING)
+    message = store_message(theirs, sender="maria@c.test", to=theirs.address, body_text="The secret number")
+    message.attachments.create(position=0, name="offer.pdf", content_type="application/pdf", size=3)
+    for act in ("reply", "forward"):
+        client.post(f"/mail/message/{message.pk}/{act}/")
+    answer, passed_on = Outgoing.objects.order_by("pk")
+    passed_on.enclosed.create(position=9, name="mine.pdf", content_type="application/pdf", content=b"mine")
+    queued = typed(account, text=f"My words{passed_on.quoted}", do="save")
+    assert client.post(f"/mail/drafts/{passed_on.pk}/", queued, headers=HTMX).status_code == 200
+    assert "The secret number" in words_of(client.get(f"/mail/drafts/{passed_on.pk}/"))
+    may_send.insist(passed_on)
+
+    MailAccount.objects.filter(pk=theirs.pk).update(visibility=Visibility.SUBJECT)
+    for each in (answer, passed_on):  # in the post already, say
+        with pytest.raises(QuotedWithdrawn):
+            may_send.insist(each)
+    page = words_of(client.get(f"/mail/drafts/{passed_on.pk}/"))
+    assert 'data-code="quoted_withdrawn"' in page
+    assert "My words" in page
+    assert "secret number" not in page
+    assert [each.name for each in passed_on.enclosed.all()] == ["mine.pdf"]
+    may_send.insist(passed_on)
+
+    text = f"Dear Maria{answer.quoted}"  # typed on a page that was opened before
+    assert client.post(f"/mail/drafts/{answer.pk}/", typed(account, text=text), headers=HTMX)["HX-Refresh"] == "true"
+    answer.refresh_from_db()
+    assert (answer.body_text, answer.code, answer.quoted) == ("Dear Maria", "quoted_withdrawn", "")
+
+    own = store_message(account, sender="maria@c.test", to=account.address, body_text="To me")
+    client.post(f"/mail/message/{own.pk}/reply/")
+    own.delete()
+    assert "&gt; To me" in words_of(client.get(f"/mail/drafts/{Outgoing.objects.latest('pk').pk}/"))

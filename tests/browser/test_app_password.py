@@ -37,6 +37,6 @@ def test_a_mailbox_is_connected_with_an_app_password(
     page.get_by_label("App password").fill(f"{mailbox.password[:4]} {mailbox.password[4:]}")
     page.get_by_role("button", name="Connect").click()
     person.begin()
-    expect(page.get_by_text("The first sync starts now, with the newest mail.")).to_be_visible()
+    expect(page.get_by_text("Saved. Mail is brought in, the newest first.")).to_be_visible()
     assert Credential.objects.get().backend == "app_password"
     assert person.complaints == []

@@ -47,6 +47,6 @@ def test_every_state_of_a_preview_can_be_read_and_started_from(new_person: Calla
     anna.look("begin-wrong")
     page.get_by_label("Since this day").fill("2024-12-24")
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_text("The first sync starts now")).to_be_visible()
+    expect(page.get_by_text("Mail is brought in, the newest first")).to_be_visible()
     assert str(MailAccount.objects.get().since) == "2024-12-24"
     assert anna.complaints == []

@@ -84,4 +84,4 @@ def test_a_mailbox_is_connected_by_keyboard_alone(
     expect(page.get_by_label("The last 90 days")).to_be_checked()
     keyboard.press("Start")
     expect(page.get_by_role("heading", name=mailbox.address)).to_be_visible()
-    expect(page.get_by_text("The first sync starts now, with the newest mail.")).to_be_visible()
+    expect(page.get_by_text("Saved. Mail is brought in, the newest first.")).to_be_visible()

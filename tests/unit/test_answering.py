@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailaccounts.mail.answering import Original, forward, mailbox, reply
+from mailaccounts.mail.answering import Original, forward, mailbox, reply, without
 from mailaccounts.mail.compose import Mailbox
 
 ME, MARIA, PAUL, LIST = (
@@ -107,3 +107,23 @@ def test_a_name_turns_nothing_around() -> None:
         mailbox("a@b.test", "\u05de\u05e8\u05d9\u05d4 \u0645\u200c\u0627").name
         == "\u05de\u05e8\u05d9\u05d4 \u0645\u200c\u0627"
     )
+
+
+QUOTED = "\n\nOn Mon, 02 Mar 2026 10:00, Maria wrote:\n> How much?\n>\n> Thanks"
+PASSED_ON = "\n\n---------- Forwarded message ----------\nFrom: Maria <m@c.test>\nSubject: Offer\n\nThanks,\nMaria"
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted", "own"),
+    [
+        (f"Dear Maria,\n\n-- \nAnna{QUOTED}", QUOTED, "Dear Maria,\n\n-- \nAnna"),
+        ("Mine\n\nOn Mon, 02 Mar 2026 10:00, Maria wrote:\n> How much?\nTwo.\n> Thanks", QUOTED, "Mine\n\nTwo."),
+        ("Mine\n> How much? (changed)\nTwo.", QUOTED, "Mine\nTwo."),
+        (f"Thanks,\nAnna{PASSED_ON}\nP.S. Read this.", PASSED_ON, "Thanks,\nAnna\nP.S. Read this."),
+        (f"Thanks,\nAnna{PASSED_ON}".replace("Offer", "My offer"), PASSED_ON, "Thanks,\nAnna\n\nSubject: My offer"),
+        ("All of it is mine.\n> Even this", "", "All of it is mine.\n> Even this"),
+    ],
+)
+def test_what_was_quoted_is_taken_out_and_what_the_author_wrote_stays(text: str, quoted: str, own: str) -> None:
+    left = without(text, quoted)
+    assert [line for line in left.split("\n") if line] == [line for line in own.split("\n") if line]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mailaccounts.management._output import OutputCommand, UsageError
-from mailaccounts.models import AuditEntry, Look
+from mailaccounts.management._output import OutputCommand, usage_error
+from mailaccounts.models import AuditEntry, Look, MailAccount
 from mailaccounts.services import audit_export
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Command(OutputCommand):
             entries, looks = entries.filter(at__lt=end), looks.filter(at__lt=end)
         if account:
             entries, looks = entries.filter(address__iexact=account), looks.filter(account__address__iexact=account)
+            if not any(each.objects.filter(address__iexact=account).exists() for each in (AuditEntry, MailAccount)):
+                raise usage_error(f"Nothing is noted of a mailbox {account}. Check how it is spelled.")
         write = audit_export.as_json if options["json"] else audit_export.as_csv
         audit_export.note(actor=None, form="json" if options["json"] else "csv")
         for line in write(audit_export.lines(entries, looks)):
@@ -41,4 +43,4 @@ def _day(text: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise UsageError(f"{text} is not a day. Write it as YYYY-MM-DD.") from None
+        raise usage_error(f"{text} is not a day. Write it as YYYY-MM-DD.") from None

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mailaccounts import selectors
-from mailaccounts.management._output import OutputCommand, UsageError
+from mailaccounts.management._output import OutputCommand, usage_error
 from mailaccounts.rules import labels
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Command(OutputCommand):
 
     def handle(self, *, contact: str, **options: Any) -> None:
         if "@" not in contact:
-            raise UsageError(f"{contact} is not an email address.")
+            raise usage_error(f"{contact} is not an email address.")
         messages = sorted(selectors.messages_about(contact), key=lambda message: message.fingerprint)
         found = [_describe(list(copies)) for _, copies in groupby(messages, key=lambda message: message.fingerprint)]
         known = {(address, each["message_id"]) for each in found for address in each["accounts"]}

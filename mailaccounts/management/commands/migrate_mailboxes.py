@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from mailaccounts.errors import MailAccountsError
-from mailaccounts.management._output import FAILED, OutputCommand, UsageError
+from mailaccounts.management._output import FAILED, OutputCommand, usage_error
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.services import apponly, campaign, campaign_work, readiness
 from mailaccounts.services.campaign import Selection
@@ -143,15 +143,15 @@ def _report(
 
 
 def _accounts(addresses: list[str], options: dict[str, Any]) -> Any:
-    """The accounts that are named; UsageError for none."""
+    """The accounts that are named; CommandError with status 2 for none."""
     if bool(addresses) + bool(options["domain"]) + bool(options["provider"]) != 1:
-        raise UsageError("Name the mailboxes to move, or say --domain or --provider.")
+        raise usage_error("Name the mailboxes to move, or say --domain or --provider.")
     chosen = Selection(provider=options["provider"], domain=options["domain"], addresses=tuple(addresses))
     found = chosen.accounts()
     if unknown := chosen.unknown(found):
-        raise UsageError(f"There is no mail account {', '.join(unknown)}.")
+        raise usage_error(f"There is no mail account {', '.join(unknown)}.")
     if not found:
-        raise UsageError("No mail account is like that.")
+        raise usage_error("No mail account is like that.")
     return found
 
 

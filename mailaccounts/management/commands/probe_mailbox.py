@@ -9,7 +9,7 @@ from mailaccounts.backends.plain_login import PasswordAuthenticator
 from mailaccounts.crypto import Secret
 from mailaccounts.errors import InvalidInput
 from mailaccounts.mail.types import Endpoint
-from mailaccounts.management._output import FAILED, OutputCommand, UsageError
+from mailaccounts.management._output import FAILED, OutputCommand, usage_error
 from mailaccounts.management._secret import read_secret
 from mailaccounts.models import MailAccount
 from mailaccounts.services.probe import probe, probe_account
@@ -64,15 +64,15 @@ class Command(OutputCommand):
 
 
 def _probes(options: dict[str, Any]) -> Iterator[tuple[str, Iterable[Step]]]:
-    """What to probe: an address and its steps to come. UsageError, InvalidInput."""
+    """What to probe: an address and its steps to come. CommandError with status 2, InvalidInput."""
     address, imap = options["address"], options["imap"]
     by_hand = [options[name] for name in ("smtp", "username", "secret_file")]
     if bool(address) == bool(imap) or (address and any(by_hand)):
-        raise UsageError(
+        raise usage_error(
             "Name a connected mailbox, or a server with --imap; --smtp and --username go with the latter."
         )
     if options["secret_file"] and not options["username"]:
-        raise UsageError("--secret-file needs --username.")
+        raise usage_error("--secret-file needs --username.")
     if imap:
         smtp = Endpoint.from_url(options["smtp"], protocol="smtp") if options["smtp"] else None
         endpoint, authenticator = Endpoint.from_url(imap, protocol="imap"), _authenticator(options)
@@ -80,7 +80,7 @@ def _probes(options: dict[str, Any]) -> Iterator[tuple[str, Iterable[Step]]]:
         return
     accounts = MailAccount.objects.filter(address__iexact=address).order_by("pk")
     if not accounts:
-        raise UsageError(f"There is no mail account {address}. Try its server: --imap imaps://HOST:993")
+        raise usage_error(f"There is no mail account {address}. Try its server: --imap imaps://HOST:993")
     for account in accounts:
         yield account.address, probe_account(account)
 
