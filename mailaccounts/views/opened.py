@@ -27,10 +27,10 @@ A_PAGE = 30
 
 @private
 @require_http_methods(["GET", "POST"])
-def open_mail(request: Request, account: int) -> HttpResponse:
+def open_mail(request: Request, pk: int) -> HttpResponse:
     """Asks for the reason and the time; POSTed, opens the mailbox. On the way in the host may want to see the password
     of its own, so that nothing that was written is lost. 404 for whoever may not open it."""
-    found = get_object_or_404(selectors.openable_by(request.user), pk=account)
+    found = get_object_or_404(selectors.openable_by(request.user), pk=pk)
     if selectors.openings_by(request.user).filter(account=found).exists():
         return redirect("mailaccounts:opened", found.pk)
     if asked := hooks().reauthenticate(request):
@@ -44,10 +44,10 @@ def open_mail(request: Request, account: int) -> HttpResponse:
 
 @private
 @require_GET
-def opened(request: Request, account: int) -> HttpResponse:
+def opened(request: Request, pk: int) -> HttpResponse:
     """The conversations of an opened mailbox, newest first, with the subject and who wrote last. Leads to the form
     once the time is up; 404 for whoever may not open it."""
-    found = get_object_or_404(selectors.openable_by(request.user), pk=account)
+    found = get_object_or_404(selectors.openable_by(request.user), pk=pk)
     opening = selectors.openings_by(request.user).filter(account=found).select_related("account").first()
     if opening is None:
         return redirect("mailaccounts:open_mail", found.pk)
@@ -61,12 +61,12 @@ def opened(request: Request, account: int) -> HttpResponse:
 
 @private
 @require_POST
-def close_mail(request: Request, account: int) -> HttpResponse:
+def close_mail(request: Request, pk: int) -> HttpResponse:
     """Ends it before the time is up."""
-    opening = get_object_or_404(selectors.openings_by(request.user).select_related("account"), account=account)
+    opening = get_object_or_404(selectors.openings_by(request.user).select_related("account"), account=pk)
     break_glass.end([opening], actor=request.user)
     messages.success(request, f"The mail of {opening.account.address} is closed to you again.")
-    return redirect("mailaccounts:open_mail", account)
+    return redirect("mailaccounts:open_mail", pk)
 
 
 def _rows(page: browse.Page, user: Any) -> list[tuple[Any, Any]]:
