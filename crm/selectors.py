@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, F, Max, Q, Window
-from django.db.models.functions import Left, RowNumber
+from django.db.models import Exists, IntegerField, OuterRef, Q, Subquery
+from django.db.models.functions import Left
 
 from crm.models import Company, Contact, ContactAddress, TimelineEntry
 from mailaccounts import selectors as mail
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mailaccounts.services.directory import Looking
 
 MOST_WORDS = 10  # of a search; thousands would keep the database busy for a minute
+COUNTED = 100  # entries of a contact's timeline; all of them would take as long as there is mail
 TEXT_SHOWN = 20_000  # characters of a message that a page shows
 
 
@@ -40,16 +42,16 @@ def timeline(whose: Contact | Company, *, user: Any) -> QuerySet[TimelineEntry]:
     """The mail with a contact, or with anybody of a company, that ``user`` may know of, newest first; through several
     mailboxes it is there once, through the one that shows the user most of it: each has their ``access``.
 
-    Without what the messages say: the database would read it of all of them to show a page (see ``texts``).
+    Without what the messages say (see ``texts``). Whatever there is, its beginning is read along an index.
     """
     theirs = Q(contact=whose) if isinstance(whose, Contact) else Q(company=whose) | Q(contact__company=whose)
     sight = mail.Sight.of(user)
-    most = Window(RowNumber(), partition_by="fingerprint", order_by=[F("access").desc(), F("pk").asc()])
+    entries = TimelineEntry.objects.filter(theirs, _may_know(sight))
+    entries = entries.annotate(access=sight.access("message__"))
+    more = Q(access__gt=OuterRef("access")) | Q(access=OuterRef("access"), pk__lt=OuterRef("pk"))
+    shows_more = entries.filter(more, message__fingerprint=OuterRef("fingerprint"))
     return (
-        TimelineEntry.objects.filter(theirs, _may_know(sight))
-        .annotate(access=sight.access("message__"))
-        .annotate(place=most)
-        .filter(place=1)
+        entries.filter(~Exists(shows_more))
         .select_related("message__account")
         .prefetch_related(sight.participants("message__"), "message__attachments")
         .defer("message__body_text", "message__body_html")
@@ -73,11 +75,33 @@ def texts(messages: Iterable[Message], *, user: Any) -> dict[int, str]:
     return dict(shown.values_list("pk", Left("body_text", TEXT_SHOWN)))
 
 
-def activity(contacts: Iterable[Contact], *, user: Any) -> dict[int, tuple[int, datetime]]:
-    """Per contact with visible mail: how many messages, and when the last one came."""
-    visible = TimelineEntry.objects.filter(_may_know(mail.Sight.of(user)), contact__in=contacts)
-    rows = visible.values_list("contact").annotate(Count("fingerprint", distinct=True), Max("occurred_at"))
-    return {contact_id: (count, last) for contact_id, count, last in rows}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """How many ``messages`` there are with somebody, or ``more`` than that, and when the last one came."""
+
+    messages: int
+    more: bool
+    last: datetime
+
+
+class Different(Subquery):
+    """How many different fingerprints the rows have."""
+
+    template = "(SELECT count(DISTINCT fingerprint) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+
+def activity(contacts: Iterable[Contact], *, user: Any) -> dict[int, Activity]:
+    """Of those contacts with whom there is mail that ``user`` may know of. Two queries, which look at the newest."""
+    visible = TimelineEntry.objects.filter(_may_know(mail.Sight.of(user)), contact=OuterRef("pk"))
+    newest = visible.order_by("-occurred_at", "-pk").values("fingerprint", "occurred_at")
+    rows = Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).annotate(
+        messages=Different(newest[:COUNTED]),
+        more=Exists(newest[COUNTED:]),
+        last=Subquery(newest.values("occurred_at")[:1]),
+    )
+    columns = rows.order_by().values_list("pk", "messages", "more", "last")
+    return {pk: Activity(messages=messages, more=more, last=last) for pk, messages, more, last in columns if last}
 
 
 def _may_know(sight: mail.Sight) -> Q:

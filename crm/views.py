@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
@@ -18,6 +19,7 @@ from crm.people_views import left_behind_by
 from mailaccounts import selectors as mailbox
 from mailaccounts.models import Role
 from mailaccounts.services import looks
+from mailaccounts.services.browse import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +38,7 @@ def contacts(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").replace("\x00", "").strip()
     page = Paginator(selectors.search_contacts(text), CONTACTS_A_PAGE).get_page(request.GET.get("page"))
     activity = selectors.activity(page.object_list, user=request.user)
-    rows = [(contact, *activity.get(contact.pk, (0, None))) for contact in page]
+    rows = [(contact, activity.get(contact.pk)) for contact in page]
     return render(request, "crm/contacts.html", {"page": page, "rows": rows, "text": text})
 
 
@@ -99,11 +101,11 @@ def _saved(request: HttpRequest, form: ContactForm | CompanyForm) -> HttpRespons
 
 def _timeline(request: HttpRequest, whose: Contact | Company) -> dict[str, Any]:
     """What crm/timeline.html shows. That somebody is shown what other people's mail says is noted for its owners."""
-    page: Any = Paginator(selectors.timeline(whose, user=request.user), MESSAGES_A_PAGE).get_page(
-        request.GET.get("page")
-    )
-    mail = []
-    for entry in page:
+    below = Place.read(request.GET.get("below", ""))
+    beyond = below.beyond(at="occurred_at") if below else Q()
+    found: list[Any] = list(selectors.timeline(whose, user=request.user).filter(beyond)[: MESSAGES_A_PAGE + 1])
+    entries, more, mail = found[:MESSAGES_A_PAGE], found[MESSAGES_A_PAGE:], []
+    for entry in entries:
         entry.message.own = entry.access == mailbox.Access.OWN
         entry.message.readable = entry.access >= mailbox.Access.READ
         mail.append(entry.message)
@@ -112,7 +114,9 @@ def _timeline(request: HttpRequest, whose: Contact | Company) -> dict[str, Any]:
     others = [each for each in mail if each.text and not each.own]
     looks.note_all(others, viewer=request.user, why=ON_A_TIMELINE)
     return {
-        "page": page,
+        "entries": entries,
+        "first": below is None,
+        "after": Place(at=entries[-1].occurred_at, key=entries[-1].pk) if more else None,
         "has_accounts": mailbox.accounts_for(request.user).exists,  # asked where there is no mail to show
         "text_shown": selectors.TEXT_SHOWN,
     }

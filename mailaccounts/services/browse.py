@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from mailaccounts import selectors
 from mailaccounts.models import Folder, MailAccount, Message, Thread, ThreadFolder
@@ -51,25 +52,30 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a page of the newest begins: below this conversation."""
+    """Where a page of the newest begins: below the one that came ``at`` this time and has this ``key``."""
 
     at: datetime
-    thread: int
+    key: int
 
     @classmethod
     def read(cls, text: str) -> Place | None:
         """What ``str`` of a place has written; None for anything else."""
-        micros, _, thread = text.partition("-")
-        if not (micros.isascii() and micros.isdigit() and thread.isascii() and thread.isdigit()):
+        micros, _, key = text.partition("-")
+        if not (micros.isascii() and micros.isdigit() and key.isascii() and key.isdigit()):
             return None
-        if len(micros) > 17 or len(thread) > 18:
+        if len(micros) > 17 or len(key) > 18:
             return None
         seconds, micro = divmod(int(micros), 10**6)
-        return cls(at=datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=micro), thread=int(thread))
+        return cls(at=datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=micro), key=int(key))
 
     def __str__(self) -> str:
         since = self.at - EPOCH
-        return f"{(since.days * 86_400 + since.seconds) * 10**6 + since.microseconds}-{self.thread}"
+        return f"{(since.days * 86_400 + since.seconds) * 10**6 + since.microseconds}-{self.key}"
+
+    def beyond(self, *, at: str, key: str = "pk") -> Q:
+        """The condition on rows, by these columns, that they are below it. Its first half leads along the index, the
+        second leaves out what was shown."""
+        return Q(**{f"{at}__lte": self.at}) & (Q(**{f"{at}__lt": self.at}) | Q(**{f"{key}__lt": self.key}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +114,7 @@ def newest(wanted: Wanted, *, below: Place | None, count: int) -> Page:
     keys = list(dict.fromkeys(pk for _, pk in sorted(_all_of(parts), reverse=True)))
     threads, newest_of = _load(keys[:count])
     last = threads[-1] if len(keys) > count and threads else None
-    after = Place(at=last.last_message_at, thread=last.pk) if last and last.last_message_at else None
+    after = Place(at=last.last_message_at, key=last.pk) if last and last.last_message_at else None
     return Page(threads=threads, newest=newest_of, after=after)
 
 
@@ -120,12 +126,13 @@ def found(wanted: Wanted, words: Words, *, page: int, count: int) -> Page:
     index = search.index()
     messages = Message.objects.filter(wanted.condition("thread__"), gone_since=None)
     if wanted.folders is not None:
-        lying = ThreadFolder.objects.filter(folder__in=wanted.folders)
-        messages = messages.filter(thread__in=lying.values("thread"))
+        # A value and not Exists: folders are asked for the few messages found, and not for all that lies in them.
+        lying = ThreadFolder.objects.filter(thread=OuterRef("thread"), folder__in=wanted.folders)
+        messages = messages.alias(lies=Subquery(lying.values("pk")[:1])).filter(lies__isnull=False)
     parts = [
         Message.objects.filter(pk__in=part).values_list("received_at", "pk", "thread_id")
         for account_id in wanted.accounts
-        for part in _with(words, messages.filter(account=account_id), account_id)
+        for part in _with(words, messages, account_id)
     ]
     rows = sorted(set(_all_of(parts)), reverse=True)[: search.MOST]
     ranks = index.ranks(words, [pk for _, pk, _ in rows])
@@ -145,14 +152,15 @@ def found(wanted: Wanted, words: Words, *, page: int, count: int) -> Page:
 
 
 def _with(words: Words, messages: QuerySet[Message], account_id: int) -> Iterator[QuerySet[Any, Any]]:
-    """The keys of those of the account's ``messages`` that have the words. First of the newest there are: words that
-    very many have are found there often enough, and then nothing else is looked at; the index would lead to them all.
+    """The keys of those of ``messages`` that are the account's and have the words. First of the newest there are: what
+    very many have is found there often enough, and then nothing else is looked at; the index would lead to them all.
     """
-    newest_there_are = Message.objects.filter(account=account_id).order_by("-received_at").values("pk")
+    times = Message.objects.filter(account=account_id).order_by("-received_at").values("received_at")
+    since = Coalesce(Subquery(times[search.NEWEST - 1 : search.NEWEST]), EPOCH)
     there = search.Holds(words, account_id, by_index=False)
-    among = messages.filter(there, pk__in=newest_there_are[: search.NEWEST]).order_by("-received_at").values("pk")
-    yield among[: search.MOST]
-    enough = Exists(among[search.MOST - 1 : search.MOST])
+    recent = messages.filter(there, account=account_id, received_at__gte=since).order_by("-received_at").values("pk")
+    yield recent[: search.MOST]
+    enough = Exists(recent[search.MOST - 1 : search.MOST])
     everywhere = messages.filter(~enough, search.Holds(words, account_id))
     yield everywhere.order_by("-received_at").values("pk")[: search.MOST]
 
@@ -161,24 +169,20 @@ def _ordered(wanted: Wanted, below: Place | None) -> Iterator[QuerySet[Any, Any]
     """The keys of what is wanted, newest first, from each mailbox or folder: along an index of its own each."""
     if wanted.folders is None:
         for account_id in wanted.accounts:
-            rows = Thread.objects.filter(wanted.condition(), _beyond(below, "pk"), account=account_id)
+            rows = Thread.objects.filter(wanted.condition(), _beyond(below, key="pk"), account=account_id)
             rows = rows.filter(last_message_at__isnull=False)
             yield rows.order_by("-last_message_at", "-pk").values("pk")
     else:
         for folder_id in wanted.folders:
             places = ThreadFolder.objects.filter(
-                wanted.condition("thread__"), _beyond(below, "thread"), folder=folder_id
+                wanted.condition("thread__"), _beyond(below, key="thread"), folder=folder_id
             )
             places = places.filter(last_message_at__isnull=False)
             yield places.order_by("-last_message_at", "-thread_id").values("thread_id")
 
 
-def _beyond(below: Place | None, thread: str) -> Q:
-    """The first condition leads along the index, the second leaves out what was shown."""
-    if below is None:
-        return Q()
-    later = Q(last_message_at__lt=below.at) | Q(**{f"{thread}__lt": below.thread})
-    return Q(last_message_at__lte=below.at) & later
+def _beyond(below: Place | None, *, key: str) -> Q:
+    return below.beyond(at="last_message_at", key=key) if below else Q()
 
 
 def _all_of(parts: Sequence[QuerySet[Any, Any]]) -> list[Any]:

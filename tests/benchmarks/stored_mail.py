@@ -55,8 +55,8 @@ STATEMENTS = (
                                   ELSE %(busy)s + m.thread_id %% %(contacts)s END AS id) c
        UNION ALL SELECT m.id, 'to', 0, a.address, '' FROM mailaccounts_message m
        JOIN mailaccounts_mailaccount a ON a.id = m.account_id""",
-    """INSERT INTO crm_timelineentry (contact_id, message_id, fingerprint, occurred_at)
-       SELECT a.contact_id, m.id, m.fingerprint, m.received_at FROM mailaccounts_participant p
+    """INSERT INTO crm_timelineentry (contact_id, message_id, fingerprint, occurred_at, unseen)
+       SELECT a.contact_id, m.id, m.fingerprint, m.received_at, false FROM mailaccounts_participant p
        JOIN mailaccounts_message m ON m.id = p.message_id JOIN crm_contactaddress a ON a.folded = p.address""",
 )
 

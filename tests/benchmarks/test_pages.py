@@ -1,4 +1,4 @@
-"""B10: the inbox, its filters and its search, a conversation and a timeline take as long whatever mail is stored.
+"""B10: the inbox, its filters and its search, conversation, timeline, contacts take as long whatever mail is stored.
 
 ``BENCH_MANY`` is how many messages the large database has, with a tenth as many contacts; the small one has 1,000.
 """
@@ -43,6 +43,7 @@ def pages(stored: Stored) -> dict[str, str]:
         "search in vain": "/inbox/?q=nowhere",
         "conversation": f"/mail/{stored.thread.pk}/?as-it-is",
         "timeline": f"/contacts/{stored.busy.pk}/",
+        "contacts": "/contacts/",
     }
 
 

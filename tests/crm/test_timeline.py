@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def test_the_same_message_through_two_mailboxes_appears_once() -> None:
         store_message(make_account(owner), sender="maria@c.test", to="team@us.test", fingerprint="f" * 64)
     assert TimelineEntry.objects.filter(contact=maria).count() == 2
     assert selectors.timeline(maria, user=owner).count() == 1
-    assert selectors.activity([maria], user=owner)[maria.pk][0] == 1
+    assert selectors.activity([maria], user=owner)[maria.pk].messages == 1
 
 
 def test_the_newest_message_comes_first() -> None:
@@ -69,6 +70,45 @@ def test_the_newest_message_comes_first() -> None:
         )
     subjects = [entry.message.subject for entry in selectors.timeline(maria, user=account.owner)]
     assert subjects == ["0 days", "1 days", "2 days"]
+
+
+def test_older_mail_is_on_the_next_page_and_each_message_on_one(client: Client) -> None:
+    owner, maria, now = make_user(), make_contact("maria@c.test"), timezone.now()
+    accounts = [make_account(owner), make_account(owner)]
+    for number in range(35):
+        for account in accounts:
+            store_message(
+                account, sender="maria@c.test", to="team@us.test", subject=f"Number {number}.",
+                when=now - timedelta(hours=number // 3), fingerprint=f"{number:064}",
+            )  # fmt: skip
+    client.force_login(owner)
+    first = client.get(f"/contacts/{maria.pk}/").text
+    older = re.search(r'rel="next" href="(\?below=[^"]+)">Older', first)
+    assert older and "Newest" not in first
+    second = client.get(f"/contacts/{maria.pk}/{older[1]}").text
+    assert "Older" not in second and f'href="/contacts/{maria.pk}/">Newest' in second
+    numbers = [re.findall(r">Number (\d+)\.</a>", page) for page in (first, second)]
+    assert [len(each) for each in numbers] == [30, 5]
+    assert sorted(map(int, numbers[0] + numbers[1])) == list(range(35))
+
+
+def test_the_list_of_contacts_counts_the_newest_mail_and_says_when_there_is_more(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selectors, "COUNTED", 2)
+    account, maria, thomas = make_account(), make_contact("maria@c.test"), make_contact("thomas@c.test")
+    now = timezone.now()
+    for contact, number in ((maria, 3), (thomas, 2)):
+        for days in range(number):
+            store_message(account, sender=contact.email, to=account.address, when=now - timedelta(days=days))
+    found = selectors.activity([maria, thomas], user=account.owner)
+    assert {key: (each.messages, each.more, each.last) for key, each in found.items()} == {
+        maria.pk: (2, True, now),
+        thomas.pk: (2, False, now),
+    }
+    client.force_login(account.owner)
+    page = client.get("/contacts/").text
+    assert page.count('<td class="number">2+</td>') == page.count('<td class="number">2</td>') == 1
 
 
 def test_a_colleagues_mail_with_the_contact_is_not_shown(client: Client) -> None:

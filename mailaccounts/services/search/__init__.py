@@ -33,9 +33,9 @@ MARKS = re.compile(f"{BEGIN}([^{BEGIN}{END}]*){END}")
 class Index(Protocol):
     """One statement for each call."""
 
-    def holds(self, words: Words, *, account_id: int, key: str, by_index: bool) -> tuple[str, list[str]]:
-        """The condition on a message of the account that it has all of ``words``, as SQL and its parameters; ``key``
-        is its primary key, as the statement names it. Whether the database may be led to it ``by_index``."""
+    def holds(self, words: Words, *, account_id: int, key: str, by_index: bool) -> tuple[str, list[str | int]]:
+        """The condition on a message that it is the account's and has all of ``words``, as SQL and its parameters;
+        ``key`` is its primary key, as the statement names it. Whether the database may be led to it ``by_index``."""
 
     def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
         """How well each of these messages fits: more is better."""
@@ -56,7 +56,7 @@ def index() -> Index:
 
 
 class Holds(Func):
-    """Whether a message of the account has all of the words."""
+    """Whether a message is the account's and has all of the words."""
 
     output_field = BooleanField()
 
@@ -64,7 +64,7 @@ class Holds(Func):
         super().__init__(F("pk"))
         self.words, self.account_id, self.by_index = words, account_id, by_index
 
-    def as_sql(self, compiler: SQLCompiler, connection: Any, *_: Any, **__: Any) -> tuple[str, tuple[str, ...]]:
+    def as_sql(self, compiler: SQLCompiler, connection: Any, *_: Any, **__: Any) -> tuple[str, tuple[str | int, ...]]:
         key, _none = compiler.compile(self.source_expressions[0])
         holds = INDEXES[connection.vendor].holds
         condition, parameters = holds(self.words, account_id=self.account_id, key=key, by_index=self.by_index)

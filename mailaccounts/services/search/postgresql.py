@@ -22,11 +22,13 @@ TEXT = f"StartSel={BEGIN}, StopSel={END}, MaxWords=28, MinWords=14, ShortWord=0"
 class PostgreSQL:
     """Words are taken as they are, without a language: mail is in many."""
 
-    def holds(self, words: Words, *, account_id: int, key: str, by_index: bool) -> tuple[str, list[str]]:
-        column = f"{key.rpartition('.')[0]}.search"
+    def holds(self, words: Words, *, account_id: int, key: str, by_index: bool) -> tuple[str, list[str | int]]:
+        table = key.rpartition(".")[0]
+        there = f"{table}.search @@ ({QUERY} && %s::tsquery)"
         if not by_index:
-            column = f"({column} || ''::tsvector)"  # which is the same, and in no index
-        return f"{column} @@ ({QUERY} && %s::tsquery)", [_query(words), f"'={account_id}'"]
+            there = f"(SELECT {there})"  # which is the same, and no index leads to it
+        # The account is one of the words: the index of accounts would only add all messages that one has.
+        return f"({there} AND {table}.account_id + 0 = %s)", [_query(words), f"'={account_id}'", account_id]
 
     def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
         with connection.cursor() as cursor:

@@ -32,8 +32,9 @@ WEIGHTS = "10.0, 4.0, 1.0"  # of the subject, the people, the text
 
 
 class SQLite:
-    def holds(self, words: Words, *, account_id: int, key: str, by_index: bool) -> tuple[str, list[str]]:
-        return f"{key} IN (SELECT rowid {MATCHING})", [_query(words)]
+    def holds(self, words: Words, *, account_id: int, key: str, by_index: bool) -> tuple[str, list[str | int]]:
+        account = f"{key.rpartition('.')[0]}.account_id = %s"
+        return f"({account} AND {key} IN (SELECT rowid {MATCHING}))", [account_id, _query(words)]
 
     def ranks(self, words: Words, message_ids: Collection[int]) -> Mapping[int, float]:
         with connection.cursor() as cursor:
