@@ -6,15 +6,19 @@ import logging
 import os
 import platform
 import time
+from contextlib import suppress
 from enum import StrEnum
+from queue import Empty
 from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
+from django_q import cluster
 from django_q.brokers import get_broker
 from django_q.conf import Conf
 from django_q.models import Schedule
 from django_q.signals import post_execute_in_worker, pre_execute
+from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
 from mailaccounts import __version__, logs
@@ -100,6 +104,43 @@ def _leave_to_newer(*, func: Any, task: dict[str, Any], **_: Any) -> None:
 pre_execute.connect(_correlate, dispatch_uid="mailaccounts.queue")
 pre_execute.connect(_alive, dispatch_uid="mailaccounts.queue.alive")
 post_execute_in_worker.connect(_leave_to_newer, dispatch_uid="mailaccounts.queue")
+
+
+class Sentinel(cluster.Sentinel):  # type: ignore[misc]  # the package has no types
+    """What guards the workers of a cluster: these know when it is told to stop, and what none of them has begun with
+    goes back to the broker, so that it stops soon and others go on."""
+
+    def start(self) -> None:
+        global _stop  # the workers are forked from here
+        _stop = self.stop_event
+        super().start()
+
+    def stop(self) -> None:
+        self.event_out.set()
+        while self.pusher.is_alive():
+            time.sleep(0.1)
+        with suppress(Empty):
+            while True:
+                self._give_back(self.task_queue.get(timeout=0.5))
+        super().stop()
+
+    def _give_back(self, task: dict[str, Any]) -> None:
+        try:
+            self.broker.enqueue(SignedPackage.dumps({key: value for key, value in task.items() if key != "ack_id"}))
+        except Exception as error:  # noqa: BLE001 - every broker has errors of its own
+            logger.error("a job couldn't be given back, the tick queues it again: %s", type(error).__name__)
+            return
+        if task.get("ack_id"):
+            self.broker.acknowledge(task["ack_id"])
+
+
+_stop: Any = None
+cluster.Sentinel = Sentinel
+
+
+def is_stopping() -> bool:
+    """Whether this is a worker of a cluster that has been told to stop."""
+    return _stop is not None and bool(_stop.is_set())
 
 
 def waiting() -> int:

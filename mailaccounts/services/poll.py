@@ -13,6 +13,7 @@ from django.db import connections
 
 from mailaccounts.conf import settings
 from mailaccounts.models import MailAccount
+from mailaccounts.queue import is_stopping
 from mailaccounts.services.due import go_on, put_back
 from mailaccounts.services.safely import safely
 from mailaccounts.services.sync import sync_account
@@ -25,7 +26,7 @@ def poll(account_ids: Sequence[int]) -> None:
     """Syncs these accounts, POLLS_AT_ONCE at a time; one that fails doesn't stop the others.
 
     After half a SYNC_BUDGET none is begun any more, so that the job ends in time even if the last one takes as long as
-    its lease: the rest is due again, for the next tick.
+    its lease, nor once the worker is to stop: the rest is due again, for the next tick.
     """
     if len(account_ids) == 1:
         sync(account_ids[0])
@@ -52,7 +53,7 @@ def sync(account_id: int) -> None:
 def _work_off(waiting: deque[int], *, until: float) -> None:
     """What one thread does, on database connections of its own."""
     try:
-        while time.monotonic() < until:
+        while time.monotonic() < until and not is_stopping():
             try:
                 account_id = waiting.popleft()
             except IndexError:

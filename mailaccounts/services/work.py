@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mailaccounts.queue import is_stopping
 from mailaccounts.services import lease
 from mailaccounts.services.bystanders import Bystanders
 
@@ -54,8 +55,8 @@ class Work:
 
     @property
     def is_over(self) -> bool:
-        """Whether the time has been spent."""
-        return time.monotonic() > self.deadline
+        """Whether the time has been spent, or the worker is to stop: another goes on."""
+        return time.monotonic() > self.deadline or is_stopping()
 
     def show(self, stage: str) -> None:
         """Says what is going on, and keeps the lease."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
 
+from mailaccounts.models import MailAccount
+from mailaccounts.queue import Job, enqueue
 from tests.app.builders import make_account, make_credential
-from tests.crm_process import Cluster, environment, manage, wait_until
+from tests.crm_process import ROOT, Cluster, environment, manage, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from mailaccounts.models import MailAccount
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,3 +42,43 @@ def test_a_queued_sync_is_done_by_a_worker(env: dict[str, str], tmp_path: Path) 
     with Cluster(tmp_path / "log", env=env):
         wait_until(lambda: failed(account), what="the worker syncs the account")
     assert account.status_code == "host_not_allowed"
+
+
+# A cluster whose worker is in the middle of a sync until the cluster is told to stop.
+BUSY = """
+import time
+import django
+django.setup()
+from django.core.management import execute_from_command_line
+from mailaccounts.queue import is_stopping
+from mailaccounts.services import sync
+def read(*args, **options):
+    print("at work", flush=True)
+    while not is_stopping():
+        time.sleep(0.05)
+sync._read = read
+execute_from_command_line(["manage.py", "qcluster"])
+"""
+
+
+def test_a_cluster_that_is_told_to_stop_gives_back_what_it_has_at_hand() -> None:
+    """A sync under way ends after what it is at, and lets go of its account; a job that none has begun with waits for
+    another cluster."""
+    accounts = [make_account(next_sync_at=None) for _ in range(3)]
+    for account in accounts:
+        make_credential(account)
+        enqueue(Job.SYNC, account.pk)
+    command, env = [sys.executable, "-c", BUSY], environment(REDIS_URL="")
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        wait_until(lambda: len(free_jobs()) < 2, what="a second job is taken from the queue")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(100) == 0
+    assert {pk for ids in free_jobs() for pk in ids} == {account.pk for account in accounts}
+    assert not MailAccount.objects.exclude(lease_owner="").exists()
+
+
+def free_jobs() -> list[tuple[int, ...]]:
+    """Of the accounts for which a sync is queued that any worker may take."""
+    return [each.task["args"] for each in OrmQ.objects.filter(lock__lte=timezone.now())]
