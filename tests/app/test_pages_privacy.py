@@ -165,7 +165,7 @@ def test_the_ledger_of_many_looks_takes_as_many_queries_as_that_of_one(
     client: Client, account: MailAccount, django_assert_max_num_queries: Any
 ) -> None:
     looks.note_all([make_message(account) for _ in range(60)], viewer=make_user(), why="On a timeline")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         page = client.get(f"/settings/email-accounts/{account.pk}/ledger/").content.decode()
     assert page.count("On a timeline") == 50
     assert "?page=2" in page
