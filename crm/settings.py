@@ -209,6 +209,8 @@ MAILACCOUNTS = {
     "SECRET_KEYS": env.words("MAILACCOUNTS_SECRET_KEYS"),
     "HOOKS": "crm.hooks.CrmHooks",
     "SITE_URL": env.text("SITE_URL"),
+    "WEBHOOK_URL": env.text("WEBHOOK_URL"),
+    "WEBHOOK_SECRETS": env.words("WEBHOOK_SECRETS"),
     "METRICS_TOKEN": env.text("METRICS_TOKEN"),
     "CA_BUNDLE": env.text("MAILACCOUNTS_CA_BUNDLE"),
     "ALLOW_PRIVATE_HOSTS": env.words("MAILACCOUNTS_ALLOW_PRIVATE_HOSTS"),

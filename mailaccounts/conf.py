@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mailaccounts.presets import ProviderPreset
 
+SHORTEST_SECRET = 32  # characters
 NEW_KEY = 'python -c "import base64, os; print(base64.b64encode(os.urandom(32)).decode())"'
 
 
@@ -46,6 +47,9 @@ class Settings:
     site_url: str = ""  # of the CRM, as people reach it: for links in mail
     alarm_jobs: int = 500  # that wait for a worker, from which on that is an alarm
     alarm_lag_seconds: int = 900  # that five of a hundred accounts may be behind their turn, or it is one
+    webhook_url: str = ""  # that is told what happens here
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)  # that sign what it is told: each of them does
+    webhook_days: int = 14  # that deliveries are remembered
     metrics_token: str = field(default="", repr=False)  # that Prometheus brings; without one there are no metrics
     clients: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)  # app registrations
     ca_bundle: str = ""  # PEM file trusted beside the system's, for mail servers and identity providers
@@ -226,6 +230,7 @@ def _files_and_hosts(settings: Settings) -> Iterator[Problem]:
         yield Problem(code="E007", what=wrong, fix="Correct MAILACCOUNTS_CA_BUNDLE, or leave it empty.")
     if settings.site_url and not settings.site_url.startswith(("https://", "http://")):
         yield Problem(code="E019", what="SITE_URL isn't the address of a site.", fix="Write it as https://HOST.")
+    yield from _webhook(settings)
     for entry in settings.allow_private_hosts:
         if wrong := network(allow=[entry]):
             yield Problem(code="E009", what=wrong, fix="Correct MAILACCOUNTS_ALLOW_PRIVATE_HOSTS.")
@@ -237,6 +242,20 @@ def _files_and_hosts(settings: Settings) -> Iterator[Problem]:
     except ValueError as error:
         fix = "Correct the file MAILACCOUNTS_PRESETS_FILE names; docs/providers.md shows the format."
         yield Problem(code="E008", what=f"{error}.", fix=fix)
+
+
+def _webhook(settings: Settings) -> Iterator[Problem]:
+    url, secrets = settings.webhook_url, settings.webhook_secrets
+    if not url:
+        return
+    if not is_https(url.partition("?")[0]) or "#" in url or not url.isascii():
+        yield Problem(code="E020", what="WEBHOOK_URL isn't an https address.", fix="Write it as https://HOST/PATH.")
+    if not secrets or any(len(each) < SHORTEST_SECRET for each in secrets):
+        yield Problem(
+            code="E021",
+            what="WEBHOOK_SECRETS is empty, or one of them is short: anybody could sign what the webhook is told.",
+            fix=f"Make each {SHORTEST_SECRET} characters or longer, with Python's secrets.token_hex() say.",
+        )
 
 
 def _numbers(settings: Settings) -> Iterator[Problem]:

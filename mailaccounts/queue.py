@@ -45,6 +45,7 @@ class Job(StrEnum):
     KEEP = "mailaccounts.tasks.keep"
     RETELL = "mailaccounts.tasks.retell"
     COMPARE = "mailaccounts.tasks.compare"
+    WEBHOOK = "mailaccounts.tasks.deliver_webhook"
     NOTIFY = "mailaccounts.tasks.notify"
     TELL_OPENED = "mailaccounts.tasks.tell_opened"
     GIVE_BACK = "mailaccounts.tasks.give_back"

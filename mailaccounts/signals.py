@@ -18,5 +18,8 @@ account_status_changed = Signal()
 credential_switched = Signal()
 """An account signs in another way now. ``account_id: int``, ``old: str``, ``new: str`` (backend slugs)."""
 
+alarm_changed = Signal()
+"""``alarm_id: int``, ``kind: str``, ``raised: bool``: something is wrong with the installation, or no more."""
+
 outgoing_changed = Signal()
 """``outgoing_id: int``, ``account_id: int``, ``state: str``: how a message is doing that somebody sent."""

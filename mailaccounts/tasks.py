@@ -25,6 +25,7 @@ from mailaccounts.services import (
     retention,
     sample,
     secret_expiry,
+    webhook,
 )
 from mailaccounts.services.carry_out import carry_out
 from mailaccounts.services.credentials import destroy_retired
@@ -55,6 +56,7 @@ def tick() -> None:
         actions.enqueue_due,
         notify_due,
         alarms.look,
+        webhook.enqueue_due,
         break_glass.tell_due,
         resume.resume_due,
         campaign_work.enqueue_due,
@@ -80,6 +82,7 @@ def day() -> None:
     safely(look_up_exchangers)
     safely(sample.enqueue_sample)
     safely(retention.erase_due)
+    safely(webhook.forget_old)
 
 
 def compare(account_id: int) -> None:
@@ -160,6 +163,11 @@ def notify(account_id: int) -> None:
 def tell_opened(opening_id: int) -> None:
     """Tells an owner that their mailbox was opened."""
     safely(lambda: break_glass.tell(opening_id))
+
+
+def deliver_webhook() -> None:
+    """Tells the webhook's target what it has yet to be told."""
+    safely(webhook.deliver_due)
 
 
 def give_back() -> None:

@@ -99,10 +99,15 @@ class WebServer:
         authority.cert_pem.write_to_path(self.ca_file)
         self.pages: dict[tuple[str, str], Page] = {}
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.posted: list[bytes] = []  # the bodies
         web = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                web.posted.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.do_GET()
 
             def do_GET(self) -> None:
                 host = self.headers["Host"]

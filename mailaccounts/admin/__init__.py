@@ -13,6 +13,7 @@ from mailaccounts.admin import (
     quarantine,
     queue,
     tenants,
+    webhook,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "quarantine",
     "queue",
     "tenants",
+    "webhook",
 ]

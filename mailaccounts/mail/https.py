@@ -15,12 +15,14 @@ from mailaccounts.mail.types import Endpoint, Security
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
     from mailaccounts.mail.network import Network
 
 PORT = 443
 MOST_REDIRECTS = 2
 CHUNK = 16_384
+HEADERS_END = b"\r\n\r\n"
 REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -54,6 +56,24 @@ def fetch(
         raise ProtocolFault(host=endpoint.host) from None
 
 
+def post(
+    url: str, body: bytes, *, headers: Mapping[str, str], network: Network, deadline: float, most_bytes: int
+) -> int:
+    """Posts ``body`` to ``url`` and returns the status of the answer, of which the headers and no more than
+    ``most_bytes`` are read.
+
+    The host passes the policy as for ``fetch``; no redirect is followed. ``headers`` are ours, and safe. Raises what
+    ``fetch`` does.
+    """
+    endpoint, path = _target(url)
+    lines = [f"POST {path} HTTP/1.1", f"Host: {_named(endpoint)}", f"Content-Length: {len(body)}", "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    question = "\r\n".join([*lines, "", ""]).encode("ascii") + body
+    with replace(network, ports=frozenset({PORT})).connect(endpoint, deadline) as connection:
+        answer = _read(connection, question, endpoint, deadline, most_bytes, only_headers=True)
+    return _begun(answer, endpoint, method="POST").status
+
+
 def _target(url: str) -> tuple[Endpoint, str]:
     """Where ``url`` leads; InvalidInput for anything but https."""
     try:
@@ -72,11 +92,18 @@ def _ask(
     endpoint: Endpoint, path: str, accept: str, network: Network, deadline: float, most_bytes: int
 ) -> HTTPResponse:
     """Asks for ``path`` and reads all of the answer before looking at it."""
-    host = endpoint.host if endpoint.port == PORT else f"{endpoint.host}:{endpoint.port}"
-    question = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+    question = f"GET {path} HTTP/1.1\r\nHost: {_named(endpoint)}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
     with network.connect(endpoint, deadline) as connection:
         answer = _read(connection, question.encode("ascii"), endpoint, deadline, most_bytes)
-    response = HTTPResponse(cast("socket.socket", _Answer(answer)), method="GET")
+    return _begun(answer, endpoint, method="GET")
+
+
+def _named(endpoint: Endpoint) -> str:
+    return endpoint.host if endpoint.port == PORT else f"{endpoint.host}:{endpoint.port}"
+
+
+def _begun(answer: bytes, endpoint: Endpoint, *, method: str) -> HTTPResponse:
+    response = HTTPResponse(cast("socket.socket", _Answer(answer)), method=method)
     try:
         response.begin()
     except (HTTPException, ValueError):
@@ -84,13 +111,23 @@ def _ask(
     return response
 
 
-def _read(connection: socket.socket, question: bytes, endpoint: Endpoint, deadline: float, most_bytes: int) -> bytes:
+def _read(
+    connection: socket.socket,
+    question: bytes,
+    endpoint: Endpoint,
+    deadline: float,
+    most_bytes: int,
+    *,
+    only_headers: bool = False,
+) -> bytes:
     answer = bytearray()
     try:
         connection.settimeout(max(0.01, deadline - time.monotonic()))
         connection.sendall(question)
         while chunk := connection.recv(CHUNK):
             answer += chunk
+            if only_headers and HEADERS_END in answer:
+                break
             if len(answer) > most_bytes:
                 raise BudgetExceeded(host=endpoint.host)
             remaining = deadline - time.monotonic()

@@ -48,6 +48,7 @@ from mailaccounts.models.sealed import SealedText
 from mailaccounts.models.server_certificate import ServerCertificate
 from mailaccounts.models.tally import Tally
 from mailaccounts.models.tenant import TenantAccess
+from mailaccounts.models.webhook import WebhookDelivery
 
 __all__ = [
     "EDITABLE",
@@ -111,5 +112,6 @@ __all__ = [
     "ThreadFolder",
     "ThreadKey",
     "Visibility",
+    "WebhookDelivery",
     "Why",
 ]

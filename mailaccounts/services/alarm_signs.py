@@ -15,7 +15,7 @@ from mailaccounts import __version__, queue
 from mailaccounts.conf import settings
 from mailaccounts.errors import CanaryMissing, OrganisationSwitchedOff
 from mailaccounts.models import AlarmKind, MailAccount, OAuthClient, TenantAccess
-from mailaccounts.services import beats, server_certificates, troubles
+from mailaccounts.services import beats, server_certificates, troubles, webhook
 from mailaccounts.services.secret_expiry import expiring
 from mailaccounts.services.situation import BY_ITSELF
 
@@ -126,6 +126,12 @@ def _certificates() -> Iterator[Sign]:
             yield Sign(kind=AlarmKind.CERTIFICATE, subject=each.server, words=words)
 
 
+def _webhook() -> Iterator[Sign]:
+    if settings.webhook_url and webhook.is_given_up():
+        words = "The webhook's target hasn't taken a delivery for a day: it was given up. See its status in the admin."
+        yield Sign(kind=AlarmKind.WEBHOOK, words=words)
+
+
 _SIGNS: tuple[Callable[[], Iterator[Sign]], ...] = (
-    *(_broker, _cache, _workers, _processes, _lag, _troubles, _registrations, _canaries, _certificates),
+    *(_broker, _cache, _workers, _processes, _lag, _troubles, _registrations, _canaries, _certificates, _webhook),
 )

@@ -15,7 +15,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from mailaccounts.models import Alarm, AlarmKind
-from mailaccounts.services import alarm_signs, beats
+from mailaccounts.services import alarm_signs, beats, events
 from mailaccounts.services.operators import tell
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def _seen(sign: Sign, alarm: Alarm | None) -> None:
     told = now if sign.kind in TOLD_OTHERWISE else None
     with transaction.atomic():
         if rows.filter(raised_at__isnull=True).update(raised_at=now, told_at=told):
+            events.alarm_changed(alarm.pk, kind=str(sign.kind), raised=True)
             logger.error("alarm %d: %s", alarm.pk, sign.kind)
 
 
@@ -88,6 +89,7 @@ def _not_seen(alarm: Alarm) -> None:
     else:
         with transaction.atomic():
             if rows.update(until=timezone.now()):
+                events.alarm_changed(alarm.pk, kind=alarm.kind, raised=False)
                 logger.warning("alarm %d is over: %s", alarm.pk, alarm.kind)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+
 from mailaccounts.models import Message
+from mailaccounts.services import webhook
 from mailaccounts.signals import message_stored
 
 if TYPE_CHECKING:
@@ -26,7 +29,10 @@ def announce(account_id: int) -> int:
     while batch := _next_batch(account_id, after=last):
         last = batch[-1]
         done = batch if _tell(account_id, batch) else [each for each in batch if _tell(account_id, [each])]
-        Message.objects.filter(pk__in=done).update(announced=True)
+        with transaction.atomic():
+            Message.objects.filter(pk__in=done).update(announced=True)
+            if done:
+                webhook.note("message.stored", account_id=account_id, message_ids=done)
         told += len(done)
     return told
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -13,10 +12,9 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import AccountChanged
 from mailaccounts.models import AccountStatus, AuditAction, Credential, CredentialState, Grant, MailAccount
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services import folders
+from mailaccounts.services import events, folders
 from mailaccounts.services.audit import note
 from mailaccounts.services.give_back import Outcome, give_back, let_go
-from mailaccounts.signals import account_status_changed, credential_switched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,10 +73,7 @@ def replaced(account: MailAccount, earlier: Credential | None, *, actor: Any, ba
         note(AuditAction.RECONNECTED, account, actor=actor, backend=backend, **facts)
         return
     note(AuditAction.SWITCHED, account, actor=actor, backend=backend, old=earlier.backend, **facts)
-    announce = partial(
-        credential_switched.send_robust, MailAccount, account_id=account.pk, old=earlier.backend, new=backend
-    )
-    transaction.on_commit(announce)
+    events.switched(account.pk, old=earlier.backend, new=backend)
 
 
 def reset_status(account: MailAccount, **changes: Any) -> None:
@@ -99,10 +94,7 @@ def reset_status(account: MailAccount, **changes: Any) -> None:
     )
     account.refresh_from_db()
     if before != status:
-        announce = partial(
-            account_status_changed.send_robust, MailAccount, account_id=account.pk, status=str(status), code=""
-        )
-        transaction.on_commit(announce)
+        events.status_changed(account.pk, status=str(status), code="")
 
 
 def retire(credential: Credential) -> None:

@@ -8,7 +8,6 @@ gone, and the receipt says so. What takes time comes after it, the provider's pa
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -29,11 +28,10 @@ from mailaccounts.models import (
 )
 from mailaccounts.presets import find, for_host
 from mailaccounts.selectors import receipts
-from mailaccounts.services import audit
+from mailaccounts.services import audit, events
 from mailaccounts.services.credentials import destroy
 from mailaccounts.services.erase import erase
 from mailaccounts.services.give_back import Outcome
-from mailaccounts.signals import account_status_changed
 
 if TYPE_CHECKING:
     from mailaccounts.models import AuditEntry
@@ -92,8 +90,7 @@ def cut(
         account.save()
         Preview.objects.filter(account=account).delete()
         if before != (account.status, account.status_code):
-            told = {"account_id": account.pk, "status": str(account.status), "code": account.status_code}
-            transaction.on_commit(partial(account_status_changed.send_robust, MailAccount, **told))
+            events.status_changed(account.pk, status=str(account.status), code=account.status_code)
         return audit.note(
             AuditAction.DISCONNECTED,
             account,

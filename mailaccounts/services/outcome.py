@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -32,10 +31,9 @@ from mailaccounts.models import (
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.rules.backoff import next_delay, put_off_delay
 from mailaccounts.rules.interval import next_interval
-from mailaccounts.services import lease
+from mailaccounts.services import events, lease
 from mailaccounts.services.audit import note
 from mailaccounts.services.tenant_state import doubt
-from mailaccounts.signals import account_status_changed
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -157,6 +155,5 @@ def _conclude(
     """Writes the outcome and releases the lease in one UPDATE."""
     lease.release(held, status=status, status_code=code, status_message=message, **changes)
     if (before.status, before.status_code) != (status, code):
-        told = {"account_id": before.pk, "status": str(status), "code": code}
-        transaction.on_commit(partial(account_status_changed.send_robust, MailAccount, **told))
+        events.status_changed(before.pk, status=str(status), code=code)
     return status

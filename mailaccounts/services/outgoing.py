@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -22,8 +21,7 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import DeliveryUncertain, OutgoingChanged
 from mailaccounts.models import RECIPIENTS_REFUSED, Filing, MailAccount, Outgoing, OutgoingState
 from mailaccounts.rules.sending import Again, Fail, Hold, judge
-from mailaccounts.services import may_send
-from mailaccounts.signals import outgoing_changed
+from mailaccounts.services import events, may_send
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -132,8 +130,7 @@ def step(rows: Any, outgoing: Outgoing, to: OutgoingState, **columns: Any) -> bo
     with transaction.atomic():
         if not rows.update(state=to, **columns):
             return False
-        facts = {"outgoing_id": outgoing.pk, "account_id": outgoing.account_id, "state": str(to)}
-        transaction.on_commit(partial(outgoing_changed.send_robust, Outgoing, **facts))
+        events.sending_changed(outgoing.pk, account_id=outgoing.account_id, state=str(to))
     return True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -23,13 +22,12 @@ from mailaccounts.mail.types import Endpoint
 from mailaccounts.models import AuditAction, Credential, CredentialState, MailAccount, MigrationStep
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import login, steps
+from mailaccounts.services import events, login, steps
 from mailaccounts.services.audit import note
 from mailaccounts.services.connect import host_columns
 from mailaccounts.services.credentials import destroy, in_use, lock, reset_status
 from mailaccounts.services.identity import facts_of
 from mailaccounts.services.migrate import BUSY
-from mailaccounts.signals import credential_switched
 
 
 def way_back(account: MailAccount) -> Credential | None:
@@ -68,10 +66,7 @@ def roll_back(account: MailAccount, *, actor: Any) -> None:
         note(AuditAction.ROLLED_BACK, account, actor=actor, old=old, **facts_of(kept, sends=smtp is not None))
         reset_status(account, clean_syncs=0, **host_columns(imap, smtp))
         enqueue(Job.SYNC, account.pk)
-        announce = partial(
-            credential_switched.send_robust, MailAccount, account_id=account.pk, old=old, new=kept.backend
-        )
-        transaction.on_commit(announce)
+        events.switched(account.pk, old=old, new=kept.backend)
 
 
 def _switched(account: MailAccount) -> MigrationStep | None:

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from mailaccounts.models import Alarm, MigrationRun
+from mailaccounts.models import Alarm, MigrationRun, WebhookDelivery
 from tests.app.builders import (
     make_client,
     make_credential,
@@ -50,6 +50,7 @@ def rows() -> dict[str, Any]:
         "outgoing": make_outgoing(account),
         "breakglass": make_opening(account),
         "alarm": Alarm.objects.create(kind="broker", words="It is away.", since=timezone.now()),
+        "webhookdelivery": WebhookDelivery.objects.create(event="alarm.raised"),
         "auditentry": account._meta.apps.get_model("mailaccounts.AuditEntry").objects.get(),
     }
 

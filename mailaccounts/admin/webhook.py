@@ -1,0 +1,32 @@
+"""What the webhook's target is told, and whether it took it; to look at, and to send again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+
+from mailaccounts.admin.readonly import ReadOnlyAdmin
+from mailaccounts.models import WebhookDelivery
+from mailaccounts.services.webhook import send_again
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("id", "event", "created_at", "attempts", "next_at", "delivered_at", "given_up_at", "last_status")
+    list_filter = ("event",)
+    ordering = ("-created_at", "-pk")
+    fields = (*list_display, "last_code", "payload")
+    actions = ("send_again",)
+
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("mailaccounts.resend_webhookdelivery")
+
+    @admin.action(description="Send again", permissions=["resend"])
+    def send_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        count = send_again(chosen)
+        messages.success(request, f"{count} {'delivery is' if count == 1 else 'deliveries are'} sent again.")
