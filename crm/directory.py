@@ -13,12 +13,14 @@ from django.urls import reverse
 
 from crm.folding import domain_of, fold_address, fold_domain, folded_column, spellings
 from crm.models import Barred, CompanyDomain, Contact, ContactAddress
-from mailaccounts.models import MailAccount
+from mailaccounts.models import MailAccount, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from django.db.models.expressions import Combinable
+
+    from mailaccounts.models import Message, Participant
 
 NOBODY, NO_NAME = Value(None, output_field=BigIntegerField()), Value("")
 
@@ -68,6 +70,17 @@ def own_addresses(addresses: Collection[str]) -> set[str]:
     users, *others = _ours(set(folded.values()))
     ours = {fold_address(key) for key, *_ in users.union(*others, all=True)}
     return {address for address, each in folded.items() if each in ours}
+
+
+def sender_of(message: Message) -> Participant | None:
+    """Who the message says that it is from. Its participants are prefetched."""
+    return next((each for each in message.participants.all() if each.role == Role.FROM), None)
+
+
+def called(participant: Participant, known: Mapping[str, Known]) -> str:
+    """What a participant is called: as we know them, else as the message does."""
+    whose = known.get(participant.address)
+    return (whose.name if whose and whose.contact_id else "") or participant.name or participant.address
 
 
 def ignored_because(contact: Contact) -> dict[str, str]:

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from crm import directory, inbox_words
-from mailaccounts.models import FolderRole, Message, Participant, Role, ThreadFolder
+from mailaccounts.models import FolderRole, Message, Participant, ThreadFolder
 from mailaccounts.services import actions, browse, search
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _rows(page: browse.Page, accounts: Mapping[int, MailAccount], folders: Mappi
     threads = [thread.pk for thread in page.threads]
     newest = _newest(page.newest.values())
     people = _people(threads)
-    senders = {message.pk: _sender(message) for message in newest.values()}
+    senders = {message.pk: directory.sender_of(message) for message in newest.values()}
     addresses = set().union(*people.values(), (each.address for each in senders.values() if each))
     known, ours = directory.known(addresses), directory.own_addresses(addresses)
     lying: dict[int, list[str]] = {}
@@ -204,7 +204,7 @@ def _rows(page: browse.Page, accounts: Mapping[int, MailAccount], folders: Mappi
                 thread=thread,
                 newest=message,
                 account=accounts[thread.account_id],
-                sender=_called(sender, known),
+                sender=directory.called(sender, known) if sender else "Nobody named",
                 outgoing=bool(sender and sender.address in ours),
                 folders=sorted(lying.get(thread.pk, [])),
                 excerpt=page.excerpts.get(thread.pk),
@@ -228,14 +228,3 @@ def _people(threads: Sequence[int]) -> dict[int, list[str]]:
     for thread_id, address in rows.values_list("message__thread", "address").distinct()[:MOST_PEOPLE]:
         people.setdefault(thread_id, []).append(address)
     return people
-
-
-def _sender(message: Message) -> Participant | None:
-    return next((each for each in message.participants.all() if each.role == Role.FROM), None)
-
-
-def _called(sender: Participant | None, known: Mapping[str, Known]) -> str:
-    if sender is None:
-        return "Nobody named"
-    whose = known.get(sender.address)
-    return (whose.name if whose and whose.contact_id else "") or sender.name or sender.address

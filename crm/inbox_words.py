@@ -29,7 +29,8 @@ def done(actions: Iterable[MailAction]) -> str:
 
 def refused(action: MailAction) -> str:
     """What couldn't be done, and why."""
-    return f"{_messages([action])} couldn't be {_participle(action)}. {action.message}"
+    words = f"{_messages([action])} couldn't be {_participle(action)}. {action.message}"
+    return f"Undoing didn't work: {words}" if action.reverses_id else words
 
 
 def _messages(actions: Iterable[MailAction]) -> str:

@@ -17,7 +17,6 @@ from crm.forms import CompanyForm, ContactForm
 from crm.models import Company, Contact
 from crm.people_views import left_behind_by
 from mailaccounts import selectors as mailbox
-from mailaccounts.models import Role
 from mailaccounts.services import looks
 from mailaccounts.services.browse import Place
 
@@ -136,12 +135,10 @@ def _tell_people(mail: Iterable[Any]) -> None:
     people = {each.address for message in mail for each in message.participants.all()}
     known, ours = directory.known(people), directory.own_addresses(people)
     for message in mail:
-        participants = message.participants.all()
-        message.known = dict.fromkeys(known[each.address] for each in participants if each.address in known)
-        message.sender = next((each for each in participants if each.role == Role.FROM), None)
+        message.known = dict.fromkeys(
+            known[each.address] for each in message.participants.all() if each.address in known
+        )
+        message.sender = directory.sender_of(message)
         message.outgoing = bool(message.sender and message.sender.address in ours)
         if message.sender:
-            whose = known.get(message.sender.address)
-            message.sender.called = (
-                (whose.name if whose and whose.contact_id else "") or message.sender.name or message.sender.address
-            )
+            message.sender.called = directory.called(message.sender, known)

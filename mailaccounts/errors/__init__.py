@@ -152,6 +152,7 @@ from mailaccounts.errors.working import (
     ChangeRefused,
     LeaseLost,
     MovedUnseen,
+    NeverFinished,
     NotBegun,
     NotDoneInTime,
 )
@@ -231,6 +232,7 @@ __all__ = [
     "MessageTooLarge",
     "MovedUnseen",
     "NetworkError",
+    "NeverFinished",
     "NoConsentThere",
     "NoOrganisation",
     "NoRecipients",

@@ -85,6 +85,14 @@ class NotDoneInTime(ChangeRefused):
     next_step = "Try again once the account is up to date."
 
 
+class NeverFinished(ChangeRefused):
+    """Every worker that had the change was lost over it."""
+
+    code = "never_finished"
+    sentence = "Doing this broke off again and again."
+    next_step = "Try it with fewer messages at a time, or in your mail program."
+
+
 class MovedUnseen(ChangeRefused):
     """The messages were moved, and no sync has yet found where they are now."""
 

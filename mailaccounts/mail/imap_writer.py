@@ -71,8 +71,8 @@ class ImapWriter(ImapParts):
             self._change("UID STORE", text, f"{'+' if on else '-'}X-GM-LABELS.SILENT", b"(" + quoted + b")")
 
     def move(self, uids: Collection[int], folder: str) -> dict[int, Copied]:
-        """Moves messages; where they are now, as far as the server tells. FolderMissing, and CannotMove where the
-        server has no way to move these messages and no others."""
+        """Moves messages; where these are now (of others nothing is believed), as far as the server tells.
+        FolderMissing, and CannotMove where the server has no way to move these messages and no others."""
         quoted, can = quote_folder(folder), self.abilities
         if not can.move and not can.uidplus:
             raise CannotMove(host=self._endpoint.host)
@@ -84,7 +84,8 @@ class ImapWriter(ImapParts):
                 copied |= self._change("UID COPY", text, quoted, folder=folder).copied
                 self._change("UID STORE", text, "+FLAGS.SILENT", r"(\Deleted)")
                 self._change("UID EXPUNGE", text)
-        return copied
+        asked = set(uids)
+        return {uid: new for uid, new in copied.items() if uid in asked}
 
     def _sets(self, uids: Collection[int]) -> Iterator[str]:
         most = min(AT_ONCE, self.abilities.message_limit or AT_ONCE)

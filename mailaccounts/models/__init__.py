@@ -2,7 +2,7 @@
 
 from mailaccounts import lookups as _lookups  # noqa: F401 - registers them
 from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, MailAccount, Visibility
-from mailaccounts.models.action import Act, ActionState, MailAction
+from mailaccounts.models.action import UNFINISHED, Act, ActionState, MailAction
 from mailaccounts.models.alarm import Alarm, AlarmKind
 from mailaccounts.models.alias import Alias
 from mailaccounts.models.audit import AuditAction, AuditEntry
@@ -58,6 +58,7 @@ __all__ = [
     "NEEDS_SOMEBODY",
     "RECIPIENTS_REFUSED",
     "UNDECIDED",
+    "UNFINISHED",
     "AccountStatus",
     "Act",
     "ActionState",

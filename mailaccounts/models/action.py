@@ -23,14 +23,18 @@ class ActionState(models.TextChoices):
     UNDONE = "undone", _("Undone")  # before the mail server knew of it
 
 
+UNFINISHED = (ActionState.QUEUED, ActionState.WORKING)
+
+
 class MailAction(models.Model):
     """``act`` on the ``messages``, their keys, that lie in ``folder``; a MOVE goes to ``target``. At Gmail, where
     messages lie in "All Mail", a MOVE takes the label ``label`` stands for, and leaves it at that without a
     ``target``.
 
-    What was asked for together is one ``request``; ``undone`` once its user took it back. The actions of an account
-    are carried out one after another, the next not before ``next_at``; a worker has one until ``worked_until``. One
-    that was refused says why by ``code`` and ``message``, until its user has ``dismissed`` that.
+    What was asked for together is one ``request``; ``undone`` once its user took it back, by one that ``reverses`` it
+    where that may have been too late. The actions of an account are carried out one after another, the next not before
+    ``next_at``; a worker has one until ``worked_until``, and so many were ``lost`` over it. One that was refused says
+    why by ``code`` and ``message``, until its user has ``dismissed`` that.
     """
 
     request = models.UUIDField(db_index=True)
@@ -44,10 +48,12 @@ class MailAction(models.Model):
 
     state = models.CharField(max_length=8, choices=ActionState, default=ActionState.QUEUED)
     undone = models.BooleanField(default=False)
+    reverses = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")
     code = models.CharField(max_length=40, blank=True)
     message = models.TextField(blank=True)
     dismissed = models.BooleanField(default=False)
     failures = models.PositiveIntegerField(default=0)
+    lost = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     next_at = models.DateTimeField(null=True, blank=True)
     worked_until = models.DateTimeField(null=True, blank=True)
@@ -60,9 +66,7 @@ class MailAction(models.Model):
             models.CheckConstraint(condition=models.Q(state__in=ActionState.values), name="mailaction_state_known"),
         ]
         indexes = [
-            models.Index(
-                fields=["account", "id"], condition=models.Q(state__in=("queued", "working")), name="mailaction_to_do"
-            ),
+            models.Index(fields=["account", "id"], condition=models.Q(state__in=UNFINISHED), name="mailaction_to_do"),
             models.Index(
                 fields=["account"], condition=models.Q(state="refused", dismissed=False), name="mailaction_refused"
             ),

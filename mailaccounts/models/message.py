@@ -148,7 +148,9 @@ class MessageUid(models.Model):
 
     ``flags`` as ``rules.flags.text`` writes them, ``seen`` when \\Seen is one of them (RFC 9051 §2.3.2). ``labels`` as
     ``rules.labels.text`` writes them: at Gmail, where one folder has all mail, its owner sees them as folders.
-    ``moving_to`` is the folder it is about to be moved to, where its owner sees it already.
+    ``moving_to`` is the folder it is about to be moved to, where its owner sees it already: until a sync has seen that
+    it isn't here any more. What its server told of where it lies then has a UID above the folder's ``last_uid``, until
+    a sync has seen it there.
     """
 
     folder = models.ForeignKey("mailaccounts.Folder", models.CASCADE, related_name="uids")

@@ -3,6 +3,7 @@
 from mailaccounts.selectors.accounts import (
     accounts_for,
     blocked_by,
+    deactivated,
     erasings_of,
     looks_at,
     mailboxes_of,
@@ -41,6 +42,7 @@ __all__ = [
     "attachments_for",
     "blocked_by",
     "copies_of",
+    "deactivated",
     "enclosed_in",
     "erasings_of",
     "is_open",

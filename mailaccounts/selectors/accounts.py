@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+
 from mailaccounts.models import ERASING, AuditAction, AuditEntry, Blocked, Erasing, Look, MailAccount, Quarantined
 
 if TYPE_CHECKING:
@@ -52,3 +55,10 @@ def receipts() -> QuerySet[AuditEntry]:
 def erasings_of(user: Any) -> QuerySet[Erasing]:
     """What ``user`` asked to have erased because of whom it is with."""
     return Erasing.objects.filter(asked_by=user) if user.is_authenticated else Erasing.objects.none()
+
+
+def deactivated(path: str = "") -> Q:
+    """Users who were deactivated, or what belongs to such a user, who is at ``path``. Django's own user model has a
+    column for that, a host's may not; then there are none."""
+    columns = {field.name for field in get_user_model()._meta.get_fields()}
+    return Q((f"{path}is_active", False)) if "is_active" in columns else Q(pk__in=[])

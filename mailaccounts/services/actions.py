@@ -17,9 +17,10 @@ from django.utils import timezone
 
 from mailaccounts import selectors
 from mailaccounts.mail.types import FolderRole
-from mailaccounts.models import Act, ActionState, Folder, MailAccount, MailAction, MessageUid
+from mailaccounts.models import UNFINISHED, Act, ActionState, Folder, MailAccount, MailAction, MessageUid
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services import at_once
+from mailaccounts.services.moved import LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -31,7 +32,7 @@ MOST = 100  # conversations in one request
 MESSAGES = 20_000  # of them, all together
 KEPT_DAYS = 30  # that what was done can be looked up
 STAYS = frozenset({FolderRole.SENT, FolderRole.DRAFTS, FolderRole.JUNK, FolderRole.TRASH})  # what nobody moves from
-TO_DO = Q(state__in=(ActionState.QUEUED, ActionState.WORKING))
+TO_DO = Q(state__in=UNFINISHED)
 
 
 def mark(user: Any, thread_ids: Collection[int], act: Act) -> UUID:
@@ -147,7 +148,7 @@ def _reverse(action: MailAction) -> None:
     else:
         opposite = MailAction(act=Act.MOVE, folder=action.target, target=action.folder)
     opposite.request, opposite.account, opposite.asked_by = uuid.uuid4(), action.account, action.asked_by
-    opposite.messages, opposite.undone = action.messages, True
+    opposite.messages, opposite.undone, opposite.reverses = action.messages, True, action
     opposite.save()
     lying = MessageUid.objects.filter(message__id__among=action.messages)
     if opposite.act == Act.MOVE and action.target_id:
@@ -162,6 +163,7 @@ def _places(user: Any, thread_ids: Collection[int]) -> Iterable[tuple[MailAccoun
     """Where the messages of the user's conversations lie, by account, the newest message last. One query."""
     threads = selectors.threads_for(user).filter(pk__in=list(thread_ids)[:MOST])
     rows = MessageUid.objects.filter(message__thread__in=threads, uidvalidity=F("folder__uidvalidity"))
+    rows = rows.exclude(LEFT)
     rows = rows.select_related("folder__account", "message").defer("message__body_text", "message__body_html")
     found: dict[MailAccount, list[MessageUid]] = defaultdict(list)
     for place in rows.order_by("message__received_at", "message")[:MESSAGES]:

@@ -12,7 +12,7 @@ from mailaccounts.rules import flags, labels
 from mailaccounts.services import summaries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from django.db.models import QuerySet
 
@@ -51,8 +51,16 @@ def take_back(action: MailAction) -> None:
     elif action.folder.role == FolderRole.ALL:
         _relabel(places_of(action), take=action.target, put=action.label)
     else:
-        places_of(action).filter(moving_to=action.target_id).update(moving_to=None)
+        stay(action, action.messages)
     summaries.refresh_of(action.account_id, action.messages)
+
+
+def stay(action: MailAction, messages: Collection[int]) -> None:
+    """Shows messages that weren't moved where they are: of those that were to be moved back, also the places that they
+    had left before."""
+    places_of(action).filter(message__id__among=messages, moving_to=action.target_id).update(moving_to=None)
+    left = MessageUid.objects.filter(folder=action.target_id, moving_to=action.target_id)
+    left.filter(message__id__among=messages).update(moving_to=action.folder_id)
 
 
 def _flag(act: Act, places: Iterable[MessageUid]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from mailaccounts.errors import (
     MailAccountsError,
     MovedUnseen,
     NetworkError,
+    NeverFinished,
     NotDoneInTime,
     ProtocolFault,
     Remedy,
@@ -29,7 +29,7 @@ from mailaccounts.mail.types import FolderRole
 from mailaccounts.models import Act, ActionState, MailAccount, MailAction, MessageUid
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.rules.backoff import next_delay
-from mailaccounts.services import actions, at_once, login, places, summaries
+from mailaccounts.services import actions, at_once, login, moved, places, summaries
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GIVE_UP = timedelta(days=1)  # that a server may be out of reach
+MOST_LOST = 3  # workers over one action
 FREE = Q(state=ActionState.QUEUED) | Q(worked_until=None) | Q(worked_until__lt=Now())
 
 
@@ -55,6 +56,8 @@ def carry_out(account_id: int) -> int:
     try:
         while (action := _claim(account_id)) is not None:
             try:
+                if action.lost >= MOST_LOST:
+                    raise NeverFinished
                 session = session or login.open_imap(action.account)
                 _work_on(session, action)
             except MailAccountsError as error:
@@ -76,29 +79,28 @@ def carry_out(account_id: int) -> int:
 def _claim(account_id: int) -> MailAction | None:
     """The account's next action, now this worker's; None when there is none whose turn it is."""
     rows = MailAction.objects.filter(actions.TO_DO, account=account_id)
-    action = rows.select_related("account", "folder", "label", "target").order_by("pk").first()
+    action = rows.select_related("account", "folder", "label", "target", "reverses").order_by("pk").first()
     if action is None or (action.next_at is not None and action.next_at > timezone.now()):
         return None
+    action.lost += action.state == ActionState.WORKING  # the worker that had it, if it is free
     until = timezone.now() + timedelta(seconds=settings.lease_seconds)
     mine = MailAction.objects.filter(actions.TO_DO, FREE, pk=action.pk)
-    return action if mine.update(state=ActionState.WORKING, worked_until=until) else None
+    return action if mine.update(state=ActionState.WORKING, worked_until=until, lost=action.lost) else None
 
 
 def _work_on(session: ImapSession, action: MailAction) -> None:
     """Does it in the mailbox, and notes here what became of it. ChangedMeanwhile, and what a session raises."""
     state = session.select(action.folder.name, readonly=False)
-    lying = list(at_once.places_of(action)) if state.uidvalidity == action.folder.uidvalidity else []
+    lying = (
+        list(at_once.places_of(action).exclude(moved.LEFT)) if state.uidvalidity == action.folder.uidvalidity else []
+    )
     uids = [place.uid for place in lying]
     if not uids:
-        if not action.undone:
+        if not _is_back(session, action):
             raise ChangedMeanwhile
-        if action.act == Act.MOVE and action.folder.role != FolderRole.ALL:
-            _insist_on_knowing(session, action)
         _note_marks(action, {})
     elif action.act != Act.MOVE:
-        flag, on = at_once.FLAGS[Act(action.act)]
-        session.set_flag(uids, flag, on=on)
-        _note_marks(action, session.marks(uids))
+        _note_marks(action, _flag(session, action, uids))
     elif action.folder.role == FolderRole.ALL:
         for folder, on in ((action.target, True), (action.label, False)):
             if folder is not None:
@@ -106,21 +108,36 @@ def _work_on(session: ImapSession, action: MailAction) -> None:
         _note_marks(action, session.marks(uids))
     else:
         assert action.target is not None  # noqa: S101 - only labels lead nowhere
-        copied = _told_apart(session.move(uids, action.target.name))
-        left = session.existing([uid for uid in uids if uid not in copied])
-        _note_moved(action, action.target, lying, copied=copied, left=left)
+        copied = session.move(uids, action.target.name)
+        _note_moved(action, action.target, lying, copied=copied, left=session.existing(uids))
 
 
-def _insist_on_knowing(session: ImapSession, action: MailAction) -> None:
-    """MovedUnseen when messages that are to be moved back aren't where they came from, so that they were moved: a sync
+def _flag(session: ImapSession, action: MailAction, uids: Collection[int]) -> Mapping[int, Marks]:
+    """Sets or takes off the flag; how the messages are marked then, even if the server said no."""
+    flag, on = at_once.FLAGS[Act(action.act)]
+    try:
+        session.set_flag(uids, flag, on=on)
+    except ChangeRefused:
+        marks = session.marks(uids)
+        if len(marks) < len(uids):
+            raise
+        return marks
+    return session.marks(uids)
+
+
+def _is_back(session: ImapSession, action: MailAction) -> bool:
+    """Whether messages that are to be moved back never left. MovedUnseen when they aren't where they came from: a sync
     has yet to find them where the server put them without telling."""
-    assert action.target is not None  # noqa: S101 - only labels lead nowhere
+    if action.reverses is None or action.act != Act.MOVE or action.target is None:
+        return False
     before = MessageUid.objects.filter(message__id__among=action.messages, folder=action.target)
     uids = list(before.filter(uidvalidity=F("folder__uidvalidity")).values_list("uid", flat=True))
-    is_same = uids and session.select(action.target.name).uidvalidity == action.target.uidvalidity
-    if is_same and len(session.existing(uids)) < len(uids):
+    if not uids or session.select(action.target.name).uidvalidity != action.target.uidvalidity:
+        return False
+    if len(session.existing(uids)) < len(uids):
         enqueue(Job.SYNC, action.account_id)
         raise MovedUnseen
+    return True
 
 
 def _note_marks(action: MailAction, marks: Mapping[int, Marks]) -> None:
@@ -139,12 +156,6 @@ def _is_as_wanted(mark: Marks, action: MailAction) -> bool:
     return (flag.lower() in {each.lower() for each in mark.flags}) is on
 
 
-def _told_apart(copied: Mapping[int, Copied]) -> dict[int, Copied]:
-    """Without places that the server names for several messages."""
-    times = Counter(copied.values())
-    return {uid: new for uid, new in copied.items() if times[new] == 1}
-
-
 def _note_moved(
     action: MailAction,
     target: Folder,
@@ -153,21 +164,11 @@ def _note_moved(
     copied: Mapping[int, Copied],
     left: Collection[int],
 ) -> None:
-    """Notes where the messages are, ``left`` of them where they were. What the server didn't tell, the next sync finds
-    out."""
+    """Notes where the messages are, ``left`` of them where they were. The next sync finds out whether that is so."""
     with transaction.atomic():
         _lock(action)
-        there = MessageUid.objects.filter(folder=target, uidvalidity=target.uidvalidity or 0)
-        taken = set(there.filter(uid__in=[new.uid for new in copied.values()]).values_list("uid", flat=True))
-        for place in lying:
-            row, new = MessageUid.objects.filter(pk=place.pk, folder=action.folder_id), copied.get(place.uid)
-            if place.uid in left:
-                row.filter(moving_to=target).update(moving_to=None)
-            elif new is not None and new.uidvalidity == target.uidvalidity:
-                if new.uid in taken:  # a sync was quicker
-                    row.delete()
-                else:
-                    row.update(folder=target, uidvalidity=new.uidvalidity, uid=new.uid)
+        at_once.stay(action, [place.message_id for place in lying if place.uid in left])
+        moved.note(action, target, [place for place in lying if place.uid not in left], copied)
         _settle(action)
         summaries.refresh_of(action.account_id, action.messages)
         _conclude(action, refused=bool(left))
@@ -189,7 +190,7 @@ def _failed(action: MailAction, error: MailAccountsError) -> int:
     told = NotDoneInTime() if waits else error
     with transaction.atomic():
         _lock(action)
-        if not (waits and action.undone):  # its undoing waited just as long, and it is shown as before
+        if action.reverses is None or action.reverses.state == ActionState.DONE:  # else it is shown as it was
             at_once.take_back(action)
         _settle(action)
         _refuse(action, told)
@@ -211,8 +212,10 @@ def _conclude(action: MailAction, *, refused: bool) -> None:
 
 def _refuse(action: MailAction, error: MailAccountsError) -> None:
     logger.info("action %d: refused: %s", action.pk, error.code)
-    columns = {"code": error.code, "message": error.message, "dismissed": action.undone}
+    wanted = action.reverses is not None or not action.undone
+    columns = {"code": error.code, "message": error.message, "dismissed": not wanted}
     MailAction.objects.filter(pk=action.pk).update(state=ActionState.REFUSED, worked_until=None, **columns)
+    enqueue(Job.SYNC, action.account_id)  # whatever came of it shows
     MailAccount.objects.filter(pk=action.account_id).update(revision=F("revision") + 1)
 
 

@@ -14,7 +14,8 @@ from django.utils import timezone
 from mailaccounts.mail.types import Marks
 from mailaccounts.models import Folder
 from mailaccounts.rules.sync_plan import Changed, Compare, Resync, compared_now, is_alarming, within
-from mailaccounts.services import lease, places
+from mailaccounts.services import lease, moved, places
+from mailaccounts.services.moved import Departed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """Flags and labels by UID, also such as are stored already; the UIDs that are gone; and columns of the folder to
-    write."""
+    """Flags and labels by UID, also such as are stored already; the UIDs that are gone; what became of the messages
+    that were moved away; and columns of the folder to write."""
 
     marks: Mapping[int, Marks] = field(default_factory=dict)
     gone: Sequence[int] = ()
+    departed: Departed = field(default_factory=Departed)
     columns: dict[str, Any] = field(default_factory=dict)
 
 
@@ -66,7 +68,9 @@ def settle(work: Work, folder: Folder, changes: Changes, **columns: Any) -> None
     columns |= changes.columns
     with transaction.atomic():
         lease.renew(work.held)
-        changed = places.write_marks(folder, changes.marks) + places.drop(folder, changes.gone)
+        changed = places.write_marks(folder, changes.marks)
+        changed += places.drop(folder, sorted({*changes.gone, *changes.departed.gone}))
+        changed += moved.stay(folder, changes.departed.stayed)
         if changed:
             columns["changed_at"] = timezone.now()
         Folder.objects.filter(pk=folder.pk, uidvalidity=folder.uidvalidity).update(**columns)

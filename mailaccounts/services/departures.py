@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.db.models.signals import post_save, pre_delete
 
 from mailaccounts.models import MailAccount
+from mailaccounts.selectors import deactivated
 from mailaccounts.services import audit
 from mailaccounts.services.disconnect import Reason, cut
 from mailaccounts.services.lease import CONNECTED
@@ -31,10 +32,8 @@ def watch() -> None:
 
 
 def of_departed_owners() -> Q:
-    """Connected accounts whose owner was deactivated. Django's own user model has a column for that, a host's may
-    not; then there are none."""
-    columns = {field.name for field in get_user_model()._meta.get_fields()}
-    return CONNECTED & (Q(owner__is_active=False) if "is_active" in columns else Q(pk__in=[]))
+    """Connected accounts whose owner was deactivated."""
+    return CONNECTED & deactivated("owner__")
 
 
 def disconnect_departed(whose: Q | None = None) -> int:

@@ -13,9 +13,10 @@ from django.core.signing import BadSignature, Signer
 
 from mailaccounts import selectors
 from mailaccounts.conf import settings
+from mailaccounts.errors import TooManyAttempts
 from mailaccounts.mail.https import fetch
 from mailaccounts.mail.pictures import BEGINNING, id_of, picture_type, pictures_in
-from mailaccounts.services import attached
+from mailaccounts.services import attached, slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 PERIOD = 3600  # seconds; an address is good for one or two of them, and the same for all of one
 MAX_BYTES = 8 * 2**20
 SECONDS = 10  # for a picture from the web
+AT_ONCE = 6  # of them for one person, as many as browsers ask a site for: others want their share of the web workers
 
 _signer = Signer(salt="mailaccounts.picture")
 
@@ -48,20 +50,22 @@ def sign(message: Message, *, user: Any, number: int) -> str:
 def find(signed: str) -> Picture | None:
     """The picture that was signed for somebody who may still see it; None when there is none, or no longer.
 
-    Its type is what its bytes tell. Raises what reading the mailbox and what asking the web raise.
+    Its type is what its bytes tell. Raises what reading the mailbox and what asking the web raise, and TooManyAttempts
+    while as many as may be are on their way to the same person.
     """
     try:
         user_id, message_id, number, until = _signer.unsign_object(signed)
     except (BadSignature, ValueError, TypeError):
         return None
-    user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
+    user = get_user_model().objects.exclude(selectors.deactivated()).filter(pk=user_id).first()
     if user is None or until * PERIOD < time.time():
         return None
     message = selectors.readable_by(user, opened=True).select_related("account").filter(pk=message_id).first()
     addresses = pictures_in(message.body_html) if message else []
     if message is None or number >= len(addresses):
         return None
-    content = _remote(addresses[number]) if is_remote(addresses[number]) else _enclosed(message, addresses[number])
+    address = addresses[number]
+    content = _in_turn(user, address) if is_remote(address) else _enclosed(message, address)
     kind = picture_type(content)
     return Picture(content_type=kind, content=content) if kind else None
 
@@ -73,6 +77,17 @@ def _enclosed(message: Message, address: str) -> bytes:
         return b""
     found.message = message
     return _bounded(attached.read(found))
+
+
+def _in_turn(user: Any, address: str) -> bytes:
+    """What is at an address in the web, if the user has no more under way than may be."""
+    slot = slots.take(f"mailaccounts:pictures:{user.pk}", among=AT_ONCE, seconds=2 * SECONDS)
+    if slot is None:
+        raise TooManyAttempts
+    try:
+        return _remote(address)
+    finally:
+        slot.release()
 
 
 def _remote(address: str) -> bytes:

@@ -16,7 +16,7 @@ from mailaccounts.mail.types import FolderRole
 from mailaccounts.mail.uids import expanded
 from mailaccounts.rules.sync_plan import history, is_quiet
 from mailaccounts.rules.threads import provider_thread
-from mailaccounts.services import directory, folders, lease, quarantine, renames
+from mailaccounts.services import directory, folders, lease, moved, quarantine, renames
 from mailaccounts.services.visit import LOOK_BACK, Visit
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ class Round:
     def _read_news(self) -> bool:
         """Reads what is new in every folder that was read before and has changed since."""
         todo = [info for info in self.infos if self.rows[info.name].put_off] or self.infos
-        begun = False
+        begun, left = False, moved.folders_left(self.work.account.pk)
         for position, info in enumerate(todo):
             row = self.rows[info.name]
             self.work.report.folders = max(self.work.report.folders, position + 1)
-            if row.uidvalidity is None or self._is_quiet(info):
+            if row.uidvalidity is None or (row.pk not in left and self._is_quiet(info)):
                 folders.note_turn(row)
                 continue
             if begun and self.work.is_over:  # looking at a folder takes time even if nothing is new

@@ -11,7 +11,7 @@ from django.utils import timezone
 from mailaccounts.errors import ProtocolFault
 from mailaccounts.mail.types import Known
 from mailaccounts.rules.sync_plan import Restart, arrivals, history, look, plan, was_misled
-from mailaccounts.services import changes, folders, lease, narrow, places, quarantine
+from mailaccounts.services import changes, folders, lease, moved, narrow, places, quarantine
 from mailaccounts.services.bodies import OutOfTime
 from mailaccounts.services.changes import Changes
 from mailaccounts.services.examine import Examination
@@ -46,6 +46,7 @@ class Visit:
             folders.restart(self.folder, decision.cursor, held=self.work.held)
             self._settle(seen, Changes(), beyond=0)
             return True
+        moved.forget_told(self.folder, held=self.work.held)
         new: Sequence[int] = ()
         if decision.above is not None:
             told = arrivals(cursor, seen)
@@ -56,6 +57,7 @@ class Visit:
             self._examination(moves="last_uid").skip(seen.uidnext - 1)
         way = look(cursor, seen, arrived=len(new))
         found = changes.find(self.work.session, self.folder, seen, way) if way else Changes()
+        found.departed = moved.departed(self.work.session, self.folder)
         if new:
             found.columns["changed_at"] = timezone.now()
         if was_misled(cursor, seen, arrived=len(new)):

@@ -13,7 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
 from mailaccounts import selectors
-from mailaccounts.errors import MailAccountsError
+from mailaccounts.errors import MailAccountsError, TooManyAttempts
 from mailaccounts.mail.pictures import picture_type
 from mailaccounts.services import attached, looks, pictures
 from mailaccounts.views.access import private
@@ -35,6 +35,12 @@ LOCKED = {  # whatever it turns out to be, a browser runs nothing of it and take
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
+
+TOO_MANY = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="40" role="img" aria-label="Too many pictures">'
+    '<rect width="320" height="40" fill="#f6f8fb"/><text x="10" y="25" font-family="sans-serif" font-size="14"'
+    ' fill="#374151">Too many pictures at once: reload to see this one.</text></svg>'
+)
 
 
 @private
@@ -58,9 +64,13 @@ def attachment(request: Request, pk: int) -> HttpResponseBase:
 @require_GET
 def picture(request: HttpRequest, signed: str) -> HttpResponseBase:
     """A picture within a message. Its frame belongs to nobody, so that no session comes with the question: who may see
-    it is in its address, which is signed and good for an hour or two."""
+    it is in its address, which is signed and good for an hour or two. 429, as a picture that says so, while too many
+    are under way."""
     try:
         found = pictures.find(signed)
+    except TooManyAttempts:
+        later = HttpResponse(TOO_MANY, content_type="image/svg+xml", status=429)
+        return _locked(later, {"Cache-Control": "no-store", "Retry-After": str(pictures.SECONDS)})
     except MailAccountsError as error:
         logger.info("a picture can't be had: %s", error.code)
         found = None

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
+from django.test import Client
 from django.urls import reverse
 
 from mailaccounts.models import Message, Visibility
 from mailaccounts.services import pictures
 from tests.app.builders import make_account, make_message, make_user
 from tests.app.test_detect import placed_in
+from tests.crm_process import wait_until
 from tests.domains import Page
 
 if TYPE_CHECKING:
-    from django.test import Client
-
     from tests.domains import WebServer
 
 pytestmark = pytest.mark.django_db
@@ -113,3 +116,38 @@ def test_somebody_who_may_not_sign_in_any_more_sees_no_picture(client: Client, w
     message.account.owner.save()
     assert shown(client, message).status_code == 404
     assert web.asked == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_slow_pictures_of_one_person_leave_web_workers_to_others(client: Client, web: WebServer) -> None:
+    patience = threading.Event()
+    web.pages["corp.test", "/slow.png"] = Page(body=PNG, wait=patience)
+    message, others = message_with("https://corp.test/slow.png"), message_with("https://corp.test/logo.png")
+
+    def asked() -> int:
+        try:
+            return int(shown(Client(), message).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(pictures.AT_ONCE) as pool:
+        under_way = [pool.submit(asked) for _ in range(pictures.AT_ONCE)]
+        wait_until(lambda: len(web.asked) == pictures.AT_ONCE, what="the questions")
+        refused = shown(client, message)
+        assert (refused.status_code, refused["Content-Type"]) == (429, "image/svg+xml")
+        assert b"Too many pictures" in refused.content and refused["Retry-After"]
+        assert shown(client, others).status_code == 200
+        patience.set()
+        assert [each.result() for each in under_way] == [200] * pictures.AT_ONCE
+    assert shown(client, message).status_code == 200
+
+
+def test_a_host_that_takes_its_time_or_never_ends_is_left(
+    client: Client, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "SECONDS", 0.2)
+    web.pages["corp.test", "/slow.png"] = Page(body=PNG, wait=threading.Event())
+    web.pages["corp.test", "/huge.png"] = Page(body=PNG + bytes(2 * pictures.MAX_BYTES))
+    slow, huge = message_with("https://corp.test/slow.png"), message_with("https://corp.test/huge.png")
+    for message in [huge] + [slow] * (pictures.AT_ONCE + 1):  # one after another: nothing of them stays behind
+        assert shown(client, message).status_code == 404

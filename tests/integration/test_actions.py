@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ import pytest
 from django.utils import timezone
 
 from mailaccounts import tasks
+from mailaccounts.mail.imap_writer import Copied
 from mailaccounts.models import Act, ActionState, Folder, MailAccount, MailAction, MessageUid, Thread
 from mailaccounts.services import actions
-from mailaccounts.services.carry_out import carry_out
+from mailaccounts.services.carry_out import MOST_LOST, carry_out
 from mailaccounts.services.sync import sync_account
 from tests.acting import lying, states
 from tests.app.builders import make_account
@@ -100,7 +102,9 @@ def test_archiving_moves_what_is_in_the_inbox_and_nothing_is_downloaded_again(
     actions.move(account.owner, [thread.pk])
     assert lying(thread) == ["Archive", "Sent"]
     assert places(account)[0][0] == "INBOX", "not in the mailbox yet"
+    actions.mark(account.owner, [thread.pk], Act.READ)
     tasks.act(account.pk)
+    assert states() == [ActionState.DONE] * 3 and all(b"\\Seen" in line for line in flags(mailbox, "Archive"))
     assert mailbox.message_ids()["INBOX"] == []
     assert mailbox.message_ids()["Archive"] == ["<1@x>", "<2@x>"]
     for _ in range(2):
@@ -295,7 +299,8 @@ def test_what_was_undone_while_the_server_was_away_for_long_is_shown_as_before(
     tasks.act(account.pk)
     thread.refresh_from_db()
     assert (thread.unread, lying(thread)) == (3, ["INBOX", "Sent"])
-    assert not actions.refused(account.owner).exists()
+    told = actions.refused(account.owner)  # of the undoing alone, which nobody knows the end of either
+    assert {(each.code, each.reverses is not None) for each in told} == {("not_done_in_time", True)}
     assert not MessageUid.objects.exclude(moving_to=None).exists()
 
 
@@ -308,3 +313,46 @@ def test_a_fault_of_ours_holds_up_nothing_that_waits_behind(
         carry_out(account.pk)
     carry_out(account.pk)
     assert states() == [ActionState.REFUSED, ActionState.DONE]
+
+
+def test_an_action_that_costs_worker_after_worker_is_put_back_and_holds_up_nothing(
+    account: MailAccount, thread: Thread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions.move(account.owner, [thread.pk])
+    actions.mark(account.owner, [thread.pk], Act.READ)
+    for _ in range(MOST_LOST):
+        with monkeypatch.context() as deadly, pytest.raises(SystemExit):
+            deadly.setattr("mailaccounts.mail.imap.ImapSession.move", lambda *_: sys.exit())
+            carry_out(account.pk)
+        MailAction.objects.update(worked_until=timezone.now() - timedelta(minutes=1))
+        assert actions.enqueue_due() == 1
+    assert lying(thread) == ["Archive", "Sent"]
+    carry_out(account.pk)
+    assert states() == [ActionState.REFUSED, ActionState.DONE, ActionState.DONE]
+    assert [each.code for each in actions.refused(account.owner)] == ["never_finished"]
+    assert lying(thread) == ["INBOX", "Sent"]
+
+
+@pytest.mark.parametrize("target", ["Archive", "Work"])
+def test_a_server_that_lies_about_what_it_moved_is_found_out_by_the_next_sync(
+    account: MailAccount,
+    thread: Thread,
+    mailbox: SandboxMailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+) -> None:
+    """In Archive it names a UID that private mail gets, in Work one that another message has."""
+    before = places(account)
+    lie = Copied(uidvalidity=folder(target).uidvalidity or 0, uid=1)
+    with monkeypatch.context() as lying_server:
+        lying_server.setattr("mailaccounts.mail.imap.ImapSession.move", lambda *_: {1: lie})
+        lying_server.setattr("mailaccounts.mail.imap.ImapSession.existing", lambda *_: set())
+        actions.move(account.owner, [thread.pk], target=folder(target))
+        carry_out(account.pk)
+    assert (states(), lying(thread)) == ([ActionState.DONE], ["Sent", target])
+    mailbox.append(letter("stranger@elsewhere.test", message_id="5@x"), folder="Archive")
+    report = sync_account(account.pk)
+    assert (report.error, report.bodies_fetched) == (None, 0)
+    assert lying(thread) == ["INBOX", "Sent"]
+    assert places(account) == before
+    assert not account.messages.exclude(gone_since=None).exists()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from crm import inbox_words
 from mailaccounts import tasks
 from mailaccounts.models import Act, ActionState, MailAccount, MessageUid, Thread
 from mailaccounts.services import actions
@@ -44,7 +45,7 @@ def at(
 
 
 def play(peer: Peer, answers: dict[bytes, bytes], *, able: bytes = b"IMAP4rev1 UIDPLUS") -> None:
-    """Answers commands by their word, without UID; those it has no answer to with OK."""
+    """Answers commands by their word, without UID; those it has no answer to with OK, and that nothing is found."""
     imap_login(peer, able=able)
     while True:
         line = peer.line()
@@ -55,7 +56,7 @@ def play(peer: Peer, answers: dict[bytes, bytes], *, able: bytes = b"IMAP4rev1 U
             return
         if word == b"SELECT":
             peer.send(b"* 1 EXISTS\r\n* OK [UIDVALIDITY 1] .\r\n* OK [UIDNEXT 2] .\r\n")
-        said = answers.get(word, b"OK done")
+        said = answers.get(word, b"* SEARCH|OK done" if word == b"SEARCH" else b"OK done")
         if b"|" in said:
             untagged, _, said = said.partition(b"|")
             peer.send(untagged, b"\r\n")
@@ -99,7 +100,8 @@ def test_without_move_messages_are_copied_and_only_they_are_expunged(at: Any) ->
         actions.move(account.owner, [thread.pk])
         tasks.act(account.pk)
         heard = server.heard
-    assert places(account) == [("Archive", 77)]
+    assert lying(thread) == ["Archive"]
+    assert places(account) == [("Archive", 77), ("INBOX", 1)], "until a sync has seen it"
     for command in (b'UID COPY 1 "Archive"', rb"UID STORE 1 +FLAGS.SILENT (\Deleted)", b"UID EXPUNGE 1"):
         assert command in heard
 
@@ -134,3 +136,25 @@ def test_two_messages_said_to_lie_at_one_place_are_left_to_the_next_sync(at: Any
         actions.move(account.owner, [thread.pk])
         tasks.act(account.pk)
     assert states() == [ActionState.DONE]
+
+
+def test_an_undo_that_the_server_refuses_is_said_and_what_it_left_is_shown(at: Any) -> None:
+    answers = {
+        b"FETCH": rb"* 1 FETCH (UID 1 FLAGS (\Seen))|OK done",
+        b"MOVE": b"* OK [COPYUID 5 1 77] .|OK done",
+    }
+    with at(lambda peer: play(peer, answers, able=b"IMAP4rev1 MOVE")) as server:
+        account, thread = one_message(server)
+        read, moved = actions.mark(account.owner, [thread.pk], Act.READ), actions.move(account.owner, [thread.pk])
+        tasks.act(account.pk)
+        answers |= {b"STORE": b"NO you may not", b"MOVE": b"NO you may not"}
+        for request in (moved, read):
+            assert actions.undo(account.owner, request) == 1
+        assert lying(thread) == ["INBOX"]
+        tasks.act(account.pk)
+    thread.refresh_from_db()
+    assert (thread.unread, lying(thread)) == (0, ["Archive"])
+    assert [inbox_words.refused(each).partition(".")[0] for each in actions.refused(account.owner)] == [
+        "Undoing didn't work: 1 message couldn't be moved to INBOX",
+        "Undoing didn't work: 1 message couldn't be marked as unread",
+    ]

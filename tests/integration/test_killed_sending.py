@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from email.message import EmailMessage
+from email.policy import SMTP
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mailaccounts import tasks
-from mailaccounts.models import Filing, MailAccount, OutgoingState
-from mailaccounts.services import outbox
+from mailaccounts.errors import FilesAwaited
+from mailaccounts.models import Filing, MailAccount, Message, Outgoing, OutgoingState
+from mailaccounts.services import drafts, originals, outbox, outgoing_due
+from mailaccounts.services.sync import sync_account
 from tests import crm_process
 from tests.crm_process import wait_until
-from tests.outgoing import is_due, queued, time_passes, turn_in_an_hour, work_off
+from tests.integration.test_outbox import inbox
+from tests.letters import CONTACT
+from tests.outgoing import is_due, queued, time_passes, turn_in_an_hour, work_off, written
 from tests.sandbox_crm import process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mailaccounts.models import Outgoing
     from mailaccounts.testing.sandbox import Sandbox
     from tests.sandbox_fixtures import SandboxMailbox
 
@@ -28,7 +33,7 @@ import importlib, sys, threading
 import django
 django.setup()
 from mailaccounts import tasks
-module, name, when, outgoing = *sys.argv[1:4], int(sys.argv[4])
+module, name, when, job, outgoing = *sys.argv[1:5], int(sys.argv[5])
 module, _, owner = module.partition(":")
 owner = getattr(importlib.import_module(module), owner) if owner else importlib.import_module(module)
 original = getattr(owner, name)
@@ -37,7 +42,7 @@ def frozen(*args, **kwargs):
     print("frozen", flush=True)
     threading.Event().wait()
 setattr(owner, name, frozen)
-tasks.send(outgoing)
+getattr(tasks, job)(outgoing)
 """
 
 SUBMISSION = "mailaccounts.mail.submission"
@@ -47,9 +52,9 @@ IMAP = "mailaccounts.mail.imap:ImapSession"
 
 
 @contextmanager
-def killed(world: Sandbox, message: Outgoing, *stop_at: str) -> Iterator[None]:
+def killed(world: Sandbox, message: Outgoing, *stop_at: str, job: str = "send") -> Iterator[None]:
     """For the block the worker stands still at that point; then it is killed."""
-    with crm_process.killed(FREEZE, *stop_at, str(message.pk), env=process_environment(world)):
+    with crm_process.killed(FREEZE, *stop_at, job, str(message.pk), env=process_environment(world)):
         yield
 
 
@@ -175,6 +180,41 @@ def test_killed_while_filing_it_lies_in_sent_once(
     work_off(message)
     assert (message.state, message.filing) == (OutgoingState.SENT, Filing.DONE)
     assert ids(colleague, "INBOX") == ids(mailbox, "Sent") == [message.message_id]
+
+
+@pytest.mark.parametrize(
+    "stop_at",
+    [
+        ("mailaccounts.services.attached", "open_imap", "before"),
+        ("mailaccounts.services.originals", "_read", "after"),
+        ("django.db.models.query:QuerySet", "update", "after"),  # the first file is there
+    ],
+    ids=lambda stop: f"{stop[2]} {stop[1]}",
+)
+@pytest.mark.usefixtures("contact")
+def test_killed_while_it_fetches_what_is_passed_on_each_file_goes_along_once(
+    account: MailAccount, mailbox: SandboxMailbox, colleague: SandboxMailbox, world: Sandbox, stop_at: tuple[str, ...]
+) -> None:
+    original = EmailMessage()
+    original["From"], original["To"], original["Message-ID"] = CONTACT, account.address, "<1@x>"
+    original.set_content("See the files")
+    for name in ("a.txt", "b.txt"):
+        original.add_attachment(f"in {name}", filename=name)
+    mailbox.append(original.as_bytes(policy=SMTP))
+    assert sync_account(account.pk).error is None
+    passed_on = Message.objects.get()
+    draft = drafts.begin(account, written(colleague.address), author=account.owner, forwards=passed_on)
+    originals.await_all(draft)
+    with killed(world, draft, *stop_at, job="enclose"), pytest.raises(FilesAwaited):
+        outbox.queue(draft)
+    time_passes(draft)
+    assert outgoing_due.enqueue_due() == 1, "another worker is to go on"
+    tasks.enclose(draft.pk)
+    outbox.queue(draft)
+    assert work_off(draft).state == OutgoingState.SENT
+    (got,) = inbox(colleague)
+    files = [(each.get_filename(), each.get_content().strip()) for each in got.iter_attachments()]
+    assert files == [("a.txt", "in a.txt"), ("b.txt", "in b.txt")]
 
 
 def test_a_worker_that_was_taken_for_lost_still_says_what_it_knows(
