@@ -108,5 +108,5 @@ def _left(folder: Folder) -> QuerySet[MessageUid]:
     """The places in the folder that messages were moved from, without those that are yet to be."""
     waiting = MailAction.objects.filter(state__in=UNFINISHED, act=Act.MOVE, folder=folder)
     yet = {message for messages in waiting.values_list("messages", flat=True) for message in messages}
-    rows = MessageUid.objects.filter(folder=folder, uidvalidity=folder.uidvalidity, moving_to__isnull=False)
+    rows = MessageUid.objects.filter(folder=folder, uidvalidity=F("folder__uidvalidity"), moving_to__isnull=False)
     return rows.exclude(message__id__among=yet).order_by("uid")
