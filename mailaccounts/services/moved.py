@@ -106,7 +106,9 @@ def stay(folder: Folder, uids: Sequence[int]) -> int:
 
 def _left(folder: Folder) -> QuerySet[MessageUid]:
     """The places in the folder that messages were moved from, without those that are yet to be."""
+    rows = MessageUid.objects.filter(folder=folder, uidvalidity=F("folder__uidvalidity"), moving_to__isnull=False)
+    if not rows.exists():
+        return rows.none()
     waiting = MailAction.objects.filter(state__in=UNFINISHED, act=Act.MOVE, folder=folder)
     yet = {message for messages in waiting.values_list("messages", flat=True) for message in messages}
-    rows = MessageUid.objects.filter(folder=folder, uidvalidity=F("folder__uidvalidity"), moving_to__isnull=False)
     return rows.exclude(message__id__among=yet).order_by("uid")
