@@ -127,7 +127,7 @@ PAGES_OF_OWNERS = [name for name, door in DOORS.items() if door.posts is None an
 PICTURE = "mailaccounts:picture"  # more in tests/app/test_pictures.py
 INBOX = {"inbox_act", "inbox_undo", "inbox_dismiss"}  # name what they are about in what is POSTed
 WITHOUT_MAIL = {
-    *("home", "settings", "contact_add", "contact_edit", "contact_remove", "contact_looking"),
+    *("home", "contact_add", "contact_edit", "contact_remove", "contact_looking"),
     "left_behind",
     *("company_edit", "company_remove", "company_looking"),
     *("mailaccounts:healthz", "mailaccounts:readyz", "mailaccounts:metrics"),  # for machines
