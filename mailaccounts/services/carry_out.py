@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -83,7 +83,8 @@ def _claim(account_id: int) -> MailAction | None:
     if action is None or (action.next_at is not None and action.next_at > timezone.now()):
         return None
     action.lost += action.state == ActionState.WORKING  # the worker that had it, if it is free
-    until = timezone.now() + timedelta(seconds=settings.lease_seconds)
+    length = timedelta(seconds=settings.lease_seconds)
+    until = ExpressionWrapper(Now() + length, output_field=DateTimeField())  # machines need not agree on the time
     mine = MailAction.objects.filter(actions.TO_DO, FREE, pk=action.pk)
     return action if mine.update(state=ActionState.WORKING, worked_until=until, lost=action.lost) else None
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from mailaccounts import tracing
@@ -125,8 +126,8 @@ def _is_good(grant: Grant) -> bool:
 def _claim(grant: Grant) -> int | None:
     """Claims the right to refresh; None when another worker has it. Durable, so that nobody gets as far as the
     provider inside a transaction, where neither the claim nor the rotation would be seen by others."""
-    now = timezone.now()
-    unclaimed = Q(refresh_until__isnull=True) | Q(refresh_until__lte=now)
+    unclaimed = Q(refresh_until__isnull=True) | Q(refresh_until__lte=Now())
+    until = ExpressionWrapper(Now() + CLAIM, output_field=DateTimeField())  # machines need not agree on the time
     with transaction.atomic(durable=True):
         won = Grant.objects.filter(
             unclaimed,
@@ -134,7 +135,7 @@ def _claim(grant: Grant) -> int | None:
             refresh_claim=grant.refresh_claim,
             version=grant.version,
             status=GrantStatus.ACTIVE,
-        ).update(refresh_claim=F("refresh_claim") + 1, refresh_until=now + CLAIM)
+        ).update(refresh_claim=F("refresh_claim") + 1, refresh_until=until)
     return grant.refresh_claim + 1 if won else None
 
 
