@@ -207,6 +207,7 @@ LOGGING = {
 
 MAILACCOUNTS = {
     "SECRET_KEYS": env.words("MAILACCOUNTS_SECRET_KEYS"),
+    "RECEIPT_KEYS": env.words("MAILACCOUNTS_RECEIPT_KEYS"),
     "HOOKS": "crm.hooks.CrmHooks",
     "SITE_URL": env.text("SITE_URL"),
     "WEBHOOK_URL": env.text("WEBHOOK_URL"),

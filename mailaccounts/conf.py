@@ -17,7 +17,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from mailaccounts.crypto import Key, SecretBox
+from mailaccounts.crypto import Key, PublicKey, SecretBox
 from mailaccounts.mail.idle import LONGEST_RENEWAL
 from mailaccounts.mail.network import Network
 from mailaccounts.mail.types import Limits
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mailaccounts.presets import ProviderPreset
 
 SHORTEST_SECRET = 32  # characters
+DEPARTED_MAIL = ("keep", "hand_over", "erase")
 NEW_KEY = 'python -c "import base64, os; print(base64.b64encode(os.urandom(32)).decode())"'
 
 
@@ -43,7 +44,9 @@ class Settings:
         "mailaccounts.backends.app_only.AppOnlyBackend",
     )
     secret_keys: tuple[str, ...] = field(default=(), repr=False)  # base64 of 32 bytes; first seals, all open
+    receipt_keys: tuple[str, ...] = ()  # public keys of earlier secret keys, whose receipts are still believed
     hooks: str = "mailaccounts.hooks.Hooks"  # what the host decides
+    departed_mail: str = "keep"  # what becomes of the mail of users who are deactivated: one of DEPARTED_MAIL
     site_url: str = ""  # of the CRM, as people reach it: for links in mail
     alarm_jobs: int = 500  # that wait for a worker, from which on that is an alarm
     alarm_lag_seconds: int = 900  # that five of a hundred accounts may be behind their turn, or it is one
@@ -99,6 +102,11 @@ class Settings:
             return SecretBox([Key.parse(text) for text in self.secret_keys])
         except ValueError as error:
             raise ImproperlyConfigured(f"MAILACCOUNTS_SECRET_KEYS: {error}.") from None
+
+    @cached_property
+    def trusted_keys(self) -> frozenset[PublicKey]:
+        """The public keys whose signatures are ours; ValueError for an entry of ``receipt_keys`` that is none."""
+        return frozenset((*self.box.public_keys, *map(PublicKey.parse, self.receipt_keys)))
 
     @cached_property
     def network(self) -> Network:
@@ -215,6 +223,12 @@ def _keys(settings: Settings) -> Iterator[Problem]:
                 fix="Remove the second one; a rotation needs a new key, put first.",
             )
         seen.add(key_id)
+    for number, text in enumerate(settings.receipt_keys, start=1):
+        try:
+            PublicKey.parse(text)
+        except ValueError as error:
+            what = f"Entry {number} of RECEIPT_KEYS can't be used: {error}."
+            yield Problem(code="E003", what=what, fix="manage.py receipt_keys prints them.")
 
 
 def _files_and_hosts(settings: Settings) -> Iterator[Problem]:
@@ -231,6 +245,9 @@ def _files_and_hosts(settings: Settings) -> Iterator[Problem]:
     if settings.site_url and not settings.site_url.startswith(("https://", "http://")):
         yield Problem(code="E019", what="SITE_URL isn't the address of a site.", fix="Write it as https://HOST.")
     yield from _webhook(settings)
+    if settings.departed_mail not in DEPARTED_MAIL:
+        what = f"MAILACCOUNTS['DEPARTED_MAIL'] is {settings.departed_mail!r}."
+        yield Problem(code="E001", what=what, fix=f"It must be one of {', '.join(DEPARTED_MAIL)}.")
     for entry in settings.allow_private_hosts:
         if wrong := network(allow=[entry]):
             yield Problem(code="E009", what=wrong, fix="Correct MAILACCOUNTS_ALLOW_PRIVATE_HOSTS.")

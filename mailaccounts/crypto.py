@@ -3,6 +3,8 @@
 A sealed text reads ``v1.<key id>.<base64url(nonce ‖ ciphertext ‖ tag)>``. The context (table, column, row, owner) is
 authenticated but not stored, so a text that is moved to another row doesn't open. NIST SP 800-38D: random 96-bit
 nonces are safe for 2**32 seals per key.
+
+What others are to believe is signed with Ed25519 (RFC 8032), by a key made from the vault's.
 """
 
 from __future__ import annotations
@@ -14,8 +16,12 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailaccounts.errors import KeyMissing, SealBroken, VaultError
 
@@ -26,6 +32,8 @@ VERSION = "v1"
 KEY_BYTES = 32
 KEY_ID_CHARS = 8
 NONCE_BYTES = 12
+SIGNS = b"mailaccounts signatures v1"  # what a key made from the vault's is for
+PUBLIC_BYTES = 32
 
 
 class Secret:
@@ -82,11 +90,87 @@ class Key:
         return base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode()
 
 
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """The half of a signing key that is no secret, in its 32 bytes (RFC 8032 §5.1.5)."""
+
+    raw: bytes
+
+    @classmethod
+    def of(cls, private: Ed25519PrivateKey) -> PublicKey:
+        return cls(private.public_key().public_bytes_raw())
+
+    @classmethod
+    def parse(cls, text: str) -> PublicKey:
+        """Reads base64url of the 32 bytes; ValueError for anything else."""
+        try:
+            raw = base64.b64decode(text.strip().encode(), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raw = b""
+        if len(raw) != PUBLIC_BYTES:
+            raise ValueError("a public key is 32 bytes in base64url")
+        return cls(raw)
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(self.raw).decode()
+
+    @property
+    def key_id(self) -> str:
+        """The first hex digits of its SHA-256: anybody can name a key they hold."""
+        return hashlib.sha256(self.raw).hexdigest()[: 2 * KEY_ID_CHARS]
+
+    @property
+    def pem(self) -> str:
+        """As openssl reads it (RFC 8410)."""
+        key = Ed25519PublicKey.from_public_bytes(self.raw)
+        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Reads ``v1.<public key>.<base64url of 64 bytes>``."""
+
+    key: PublicKey
+    value: bytes
+
+    def __str__(self) -> str:
+        return f"{VERSION}.{self.key}.{base64.urlsafe_b64encode(self.value).decode()}"
+
+    @classmethod
+    def parse(cls, text: str) -> Signature:
+        """ValueError for anything else."""
+        version, _, rest = text.partition(".")
+        key, _, value = rest.partition(".")
+        if version != VERSION:
+            raise ValueError("not a signature")
+        return cls(key=PublicKey.parse(key), value=base64.urlsafe_b64decode(value))
+
+    def fits(self, text: str) -> bool:
+        """Whether it was made for ``text``, with the private half of ``key``; whose that is, is another question."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.key.raw).verify(self.value, text.encode())
+        except InvalidSignature:
+            return False
+        return True
+
+
 class SecretBox:
     """Seals with its first key and opens with any of them."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
         self._keys = tuple(keys)
+
+    @property
+    def public_keys(self) -> tuple[PublicKey, ...]:
+        """What the signatures made with each of the keys are checked with; the first one signs."""
+        return tuple(PublicKey.of(_signer(key)) for key in self._keys)
+
+    def sign(self, text: str) -> Signature | None:
+        """Signs ``text`` with what is derived from the first key; None without a key."""
+        if not self._keys:
+            return None
+        signer = _signer(self._keys[0])
+        return Signature(key=PublicKey.of(signer), value=signer.sign(text.encode()))
 
     @property
     def key_ids(self) -> tuple[str, ...]:
@@ -132,3 +216,9 @@ class SecretBox:
 
 def _associated(key_id: str, context: str) -> bytes:
     return f"{VERSION}.{key_id}.{context}".encode()
+
+
+def _signer(key: Key) -> Ed25519PrivateKey:
+    """Derived (RFC 5869), so that neither key tells the other."""
+    derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=SIGNS).derive(key.material)
+    return Ed25519PrivateKey.from_private_bytes(derived)

@@ -60,6 +60,11 @@ class Hooks:
         shows is for each owner to say (``MailAccount.visibility``). Nobody's, unless the host says so."""
         return Q(pk__in=())
 
+    def heir_of(self, account: MailAccount) -> Any | None:
+        """The user to whom the mail of a deactivated owner's ``account`` is handed over where DEPARTED_MAIL says so:
+        what colleagues could see of it, to be read. None keeps it as it is."""
+        return None
+
     def notify_owner(self, account: MailAccount, *, subject: str, text: str) -> None:
         """Tells the account's owner that it needs them: by mail, if they have an address.
 

@@ -41,6 +41,7 @@ class Job(StrEnum):
     MOVE = "mailaccounts.tasks.move"
     ACT = "mailaccounts.tasks.act"
     ERASE = "mailaccounts.tasks.erase"
+    HAND_OVER = "mailaccounts.tasks.hand_over"
     FORGET = "mailaccounts.tasks.forget"
     KEEP = "mailaccounts.tasks.keep"
     RETELL = "mailaccounts.tasks.retell"

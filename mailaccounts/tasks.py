@@ -34,6 +34,7 @@ from mailaccounts.services.departures import disconnect_departed
 from mailaccounts.services.due import enqueue_due, go_on
 from mailaccounts.services.erase import erase as erase_account
 from mailaccounts.services.give_back import give_back_due
+from mailaccounts.services.handing_over import hand_over as hand_account_over
 from mailaccounts.services.notices import notify as notify_owner
 from mailaccounts.services.notices import notify_due
 from mailaccounts.services.offered import look_up_exchangers
@@ -140,6 +141,11 @@ def erase(account_id: int) -> None:
     safely(lambda: _erase(account_id))
 
 
+def hand_over(account_id: int) -> None:
+    """Hands the mail of somebody who left over, and queues the account again when that takes longer than a job may."""
+    safely(lambda: _hand_over(account_id))
+
+
 def forget(erasing_id: int) -> None:
     """Erases mail of people that nobody knows any more, and queues the rest when it took longer than a job may."""
     safely(lambda: forgetting.go_on(erasing_id))
@@ -182,4 +188,9 @@ def _keep(account_id: int) -> None:
 
 def _erase(account_id: int) -> None:
     if not erase_account(account_id):
+        go_on(account_id)
+
+
+def _hand_over(account_id: int) -> None:
+    if not hand_account_over(account_id):
         go_on(account_id)

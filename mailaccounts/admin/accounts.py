@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince, timeuntil
 
-from mailaccounts.admin import account_probe, dashboard
+from mailaccounts.admin import account_probe, dashboard, off_boarding
 from mailaccounts.admin.account_filters import Course, Helps, Provider, SignsInWith, State
 from mailaccounts.admin.account_states import STATES
 from mailaccounts.admin.readonly import MOST, ReadOnlyAdmin, ReadOnlyInline
@@ -65,7 +65,7 @@ class MailAccountAdmin(ReadOnlyAdmin):
     list_select_related = ("owner",)
     list_per_page = 50
     search_fields = ("address", "owner__username", "imap_host")
-    actions = ("sync_now", "pause", "resume", "probe", "ask_owner", "migrate")
+    actions = ("sync_now", "pause", "resume", "probe", "ask_owner", "migrate", "off_board")
     inlines = (CredentialInline, FolderInline)
     fieldsets = (
         (None, {"fields": ("owner", "address", "created_at", "since")}),
@@ -98,10 +98,15 @@ class MailAccountAdmin(ReadOnlyAdmin):
     def has_migrate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("mailaccounts.change_migrationrun")
 
+    def has_off_board_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("mailaccounts.off_board_mailaccount")
+
     def get_urls(self) -> list[Any]:
         probe = self.admin_site.admin_view(lambda request, pk: account_probe.page(self, request, pk))
         figures = self.admin_site.admin_view(lambda request: dashboard.page(self, request))
+        leaving = self.admin_site.admin_view(lambda request: off_boarding.page(self, request))
         return [
+            path("off-board/", leaving, name="mailaccounts_mailaccount_off_board"),
             path("dashboard/", figures, name="mailaccounts_mailaccount_dashboard"),
             path("<int:pk>/probe/", probe, name="mailaccounts_mailaccount_probe"),
             *super().get_urls(),
@@ -143,6 +148,15 @@ class MailAccountAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(f"{reverse('mailaccounts:new_campaign')}?{query}")
         words = f"Choose {MOST_MOVED} at most; a campaign chooses more by provider, domain or kind of sign-in."
         self.message_user(request, words, messages.WARNING)
+        return None
+
+    @admin.action(description="Off-board…", permissions=["off_board"])
+    def off_board(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
+        keys = list(_listed(chosen).values_list("pk", flat=True)[: off_boarding.MOST + 1])
+        if len(keys) <= off_boarding.MOST:
+            query = urlencode({"account": keys}, doseq=True)
+            return HttpResponseRedirect(f"{reverse('admin:mailaccounts_mailaccount_off_board')}?{query}")
+        self.message_user(request, f"Choose {off_boarding.MOST} at most.", messages.WARNING)
         return None
 
     def _tell(self, request: HttpRequest, count: int, words: str) -> None:

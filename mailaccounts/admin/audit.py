@@ -11,7 +11,7 @@ from django.urls import path
 
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import AuditEntry
-from mailaccounts.services import audit_export
+from mailaccounts.services import audit_export, signatures
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -30,7 +30,12 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_display_links = ("at",)
     ordering = ("-at", "-pk")
     search_fields = ("address", "actor__username")
-    fields = ("at", "action", "actor", "owner", "account", "address", "facts")
+    fields = ("at", "action", "actor", "owner", "account", "address", "facts", "signed")
+
+    @admin.display(description="Signature")
+    def signed(self, entry: AuditEntry) -> str:
+        signature, verdict = signatures.check(entry)
+        return f"{verdict}, by key {signature.key.key_id}" if signature else verdict
 
     def get_urls(self) -> list[Any]:
         export = self.admin_site.admin_view(self.export)

@@ -1,7 +1,7 @@
 """The models remember. Writes go through services, reads through selectors."""
 
 from mailaccounts import lookups as _lookups  # noqa: F401 - registers them
-from mailaccounts.models.account import ERASING, NEEDS_SOMEBODY, AccountStatus, MailAccount, Visibility
+from mailaccounts.models.account import ERASING, HANDING_OVER, NEEDS_SOMEBODY, AccountStatus, MailAccount, Visibility
 from mailaccounts.models.action import UNFINISHED, Act, ActionState, MailAction
 from mailaccounts.models.alarm import Alarm, AlarmKind
 from mailaccounts.models.alias import Alias
@@ -53,6 +53,7 @@ from mailaccounts.models.webhook import WebhookDelivery
 __all__ = [
     "EDITABLE",
     "ERASING",
+    "HANDING_OVER",
     "IN_THE_POST",
     "LISTED",
     "NEEDS_SOMEBODY",

@@ -34,6 +34,7 @@ class Visibility(models.TextChoices):
 
 
 NEEDS_SOMEBODY = (AccountStatus.NEEDS_OWNER, AccountStatus.NEEDS_ADMIN)
+HANDING_OVER = "handing_over"  # and of one that is about to be its heir's
 ERASING = "erasing"  # status_code of a disconnected account whose mail is on its way out, and then itself
 
 
@@ -59,6 +60,10 @@ class MailAccount(models.Model):
     its owner has yet to be told what is wanted of them; ``incident`` grows each time that something begins to be, and
     what was told before is settled with it. Since ``paused_at`` an administrator has it paused:
     nothing is read from the mailbox until they resume it.
+
+    While it is being handed over, ``heir`` is to whom. Since ``handed_over_at`` its ``owner`` is somebody who sees of
+    its mail what those did with whom it was shared, and nothing can be done with it; ``handed_over_from`` is the name
+    of whose it was.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="mail_accounts")
@@ -105,6 +110,12 @@ class MailAccount(models.Model):
     notice_due = models.BooleanField(default=False, editable=False)
     incident = models.PositiveIntegerField(default=0, editable=False)
 
+    heir = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    handed_over_from = models.CharField(max_length=254, blank=True, editable=False)
+    handed_over_at = models.DateTimeField(_("handed over"), null=True, blank=True, editable=False)
+
     lease_owner = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
 
@@ -113,9 +124,17 @@ class MailAccount(models.Model):
     class Meta:
         verbose_name = _("mail account")
         verbose_name_plural = _("mail accounts")
-        permissions = [("operate_mailaccount", "Can sync, pause and test mail accounts, and ask their owners")]
+        permissions = [
+            ("operate_mailaccount", "Can sync, pause and test mail accounts, and ask their owners"),
+            ("off_board_mailaccount", "Can hand over or erase the mail of users who left"),
+        ]
         constraints = [
-            models.UniqueConstraint("owner", Lower("address"), name="mailaccount_once_per_owner"),
+            models.UniqueConstraint(
+                "owner",
+                Lower("address"),
+                condition=models.Q(handed_over_at=None),
+                name="mailaccount_once_per_owner",
+            ),
             models.CheckConstraint(
                 condition=models.Q(status__in=AccountStatus.values), name="mailaccount_status_known"
             ),
@@ -142,6 +161,10 @@ class MailAccount(models.Model):
     @property
     def is_erasing(self) -> bool:
         return (self.status, self.status_code) == (AccountStatus.DISCONNECTED, ERASING)
+
+    @property
+    def is_being_handed_over(self) -> bool:
+        return (self.status, self.status_code) == (AccountStatus.DISCONNECTED, HANDING_OVER)
 
     @property
     def horizon(self) -> datetime | None:

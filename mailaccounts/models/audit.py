@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from datetime import UTC
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -23,6 +26,7 @@ class AuditAction(models.TextChoices):
     SHARED = "shared", _("Changed what colleagues see")
     SHOWN = "shown", _("Hid a message from colleagues, or revealed it")
     DISCONNECTED = "disconnected", _("Disconnected")
+    HANDED_OVER = "handed_over", _("Has its mail handed over")
     KEEPING = "keeping", _("Changed how long its mail is kept")
     EXPORTED = "exported", _("Told somebody what is stored about a person")
     ERASED = "erased", _("Erased some of its mail")
@@ -41,11 +45,11 @@ class AuditEntry(models.Model):
     ``owner`` may read it, whoever acted; ``account`` and ``address`` are those of a mailbox that may be gone, or that
     never came to be connected: its number is 0.
     ``facts`` are plain values in JSON; for DISCONNECTED they are the receipt. What came of it later is an entry of its
-    own, whose facts name that one as ``receipt``.
+    own, whose facts name that one as ``receipt``. ``signature`` is for its ``statement``, "" where there was no key.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField(default=timezone.now, editable=False)
     action = models.CharField(max_length=20, choices=AuditAction)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", help_text=_("Empty: we.")
@@ -54,6 +58,7 @@ class AuditEntry(models.Model):
     account = models.PositiveBigIntegerField()
     address = models.CharField(max_length=254)
     facts = models.JSONField(default=dict)
+    signature = models.CharField(max_length=200, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("audit entry")
@@ -76,3 +81,17 @@ class AuditEntry(models.Model):
         if not self._state.adding:
             raise TypeError("an audit entry is written once")
         super().save(*args, **kwargs)
+
+    @property
+    def statement(self) -> str:
+        """What is signed of it: all that stays as it was written. Users may be renamed and deleted, so that those who
+        have to be named in it are in the facts."""
+        told = {
+            "id": str(self.pk),
+            "at": self.at.astimezone(UTC).isoformat(),
+            "action": str(self.action),
+            "account": self.account,
+            "address": self.address,
+            "facts": self.facts,
+        }
+        return json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

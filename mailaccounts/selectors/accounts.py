@@ -14,10 +14,19 @@ if TYPE_CHECKING:
 
 
 def accounts_for(user: Any) -> QuerySet[MailAccount]:
-    """The accounts ``user`` may see: their own, and none for somebody who isn't signed in."""
+    """The accounts ``user`` may see: their own, and none for somebody who isn't signed in. What was handed over to
+    them is not theirs."""
     if not user.is_authenticated:
         return MailAccount.objects.none()
-    return MailAccount.objects.filter(owner=user)
+    return MailAccount.objects.filter(owner=user, handed_over_at=None)
+
+
+def handed_to(user: Any) -> QuerySet[MailAccount]:
+    """The mailboxes of people who left whose mail was handed over to ``user``, to be read as others do with whom it is
+    shared."""
+    if not user.is_authenticated:
+        return MailAccount.objects.none()
+    return MailAccount.objects.filter(owner=user, handed_over_at__isnull=False).exclude(status_code=ERASING)
 
 
 def mailboxes_of(user: Any) -> QuerySet[MailAccount]:

@@ -58,14 +58,18 @@ class Sight:
     @classmethod
     def of(cls, user: Any) -> Sight:
         """By keys. One query."""
-        own = Q(owner=user) if user.is_authenticated else Q(pk__in=())
-        shared = hooks().shares_with(user) if user.is_authenticated else Q(pk__in=())
+        own = Q(owner=user, handed_over_at=None) if user.is_authenticated else Q(pk__in=())
+        shared = _shared_with(user)
         is_shared = Exists(MailAccount.objects.filter(shared, pk=OuterRef("pk")))
         accounts = MailAccount.objects.exclude(status_code=ERASING).annotate(is_shared=is_shared)
-        rows = list(accounts.filter(own | Q(is_shared=True)).values_list("pk", "owner", "visibility", "is_shared"))
-        told = [(pk, visibility) for pk, _, visibility, is_shared in rows if is_shared]
+        rows = list(
+            accounts.filter(own | Q(is_shared=True)).values_list(
+                "pk", "owner", "handed_over_at", "visibility", "is_shared"
+            )
+        )
+        told = [(pk, visibility) for pk, *_, visibility, is_shared in rows if is_shared]
         return cls(
-            own=[pk for pk, owner, *_ in rows if owner == user.pk],
+            own=[pk for pk, owner, handed_over_at, *_ in rows if owner == user.pk and handed_over_at is None],
             shared=[pk for pk, _ in told],
             subject=[pk for pk, visibility in told if visibility != Visibility.OWNER],
             everything=[pk for pk, visibility in told if visibility == Visibility.EVERYTHING],
@@ -74,8 +78,7 @@ class Sight:
     @classmethod
     def within(cls, user: Any, *, opened: bool = False) -> Sight:
         """By conditions. No query; for staff one or two, where it counts what they ``opened``."""
-        condition = hooks().shares_with(user) if user.is_authenticated else Q(pk__in=())
-        shared = MailAccount.objects.filter(condition).exclude(status_code=ERASING)
+        shared = MailAccount.objects.filter(_shared_with(user)).exclude(status_code=ERASING)
         return cls(
             own=mailboxes_of(user),
             shared=shared,
@@ -118,6 +121,16 @@ class Sight:
 
 def _of(path: str, accounts: Any) -> Q:
     return Q(**{f"{path}account__in": accounts})
+
+
+def _shared_with(user: Any) -> Q:
+    """The accounts whose sharing reaches ``user``: those the host says, and those that were handed over to them."""
+    if not user.is_authenticated:
+        return Q(pk__in=())
+    shared = hooks().shares_with(user)
+    return (
+        shared | Q(owner=user, handed_over_at__isnull=False) if shared else shared
+    )  # Q() is all, and | would drop it
 
 
 def own_messages(user: Any) -> QuerySet[Message]:

@@ -103,7 +103,7 @@ def insist_on_same_servers(account: MailAccount, wish: Wish) -> None:
 def checked(draft: AccountDraft) -> AccountDraft:
     """The draft, cleaned; InvalidInput, UnsafeArgument and AlreadyConnected for one that can't become an account."""
     address = clean_address(draft.address)
-    if MailAccount.objects.filter(owner=draft.owner, address__iexact=address).exists():
+    if MailAccount.objects.filter(owner=draft.owner, address__iexact=address, handed_over_at=None).exists():
         raise AlreadyConnected(address=address)
     return replace(draft, address=address, username=_clean_username(draft.username))
 

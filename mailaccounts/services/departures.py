@@ -6,6 +6,7 @@ deactivated behind Django's back (``update()``, SQL) is found by the next tick.
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -14,12 +15,16 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.signals import post_save, pre_delete
 
+from mailaccounts.conf import settings
+from mailaccounts.hooks import hooks
 from mailaccounts.models import MailAccount
 from mailaccounts.selectors import deactivated
-from mailaccounts.services import audit
+from mailaccounts.services import audit, handing_over
 from mailaccounts.services.disconnect import Reason, cut
 from mailaccounts.services.lease import CONNECTED
 from mailaccounts.services.safely import safely
+
+logger = logging.getLogger(__name__)
 
 AT_A_TIME = 1000  # accounts in one go; the next tick goes on
 
@@ -39,8 +44,28 @@ def of_departed_owners() -> Q:
 def disconnect_departed(whose: Q | None = None) -> int:
     """Disconnects every account whose owner was deactivated, or those of them that are ``whose``; how many."""
     departed = of_departed_owners() & (whose or Q())
-    found = MailAccount.objects.filter(departed).order_by("pk").values_list("pk", flat=True)[:AT_A_TIME]
-    return sum(cut(pk, reason=Reason.DEACTIVATED, only=departed) is not None for pk in list(found))
+    found = MailAccount.objects.filter(departed).select_related("owner").order_by("pk")[:AT_A_TIME]
+    return sum(_disconnect(account, departed) for account in list(found))
+
+
+def _disconnect(account: MailAccount, departed: Q) -> bool:
+    """In one transaction with what the host wants to become of the mail: nobody has to remember it."""
+    heir = _heir_of(account) if settings.departed_mail == "hand_over" else None
+    with transaction.atomic():
+        erases = settings.departed_mail == "erase"
+        receipt = cut(account.pk, reason=Reason.DEACTIVATED, only=departed, erase_mail=erases)
+        if receipt is not None and heir is not None and handing_over.obstacle(account, heir) is None:
+            handing_over.begin(account.pk, heir=heir)
+    return receipt is not None
+
+
+def _heir_of(account: MailAccount) -> Any | None:
+    """None as well where the host fails to say: the mail is kept."""
+    try:
+        return hooks().heir_of(account)
+    except Exception as error:  # noqa: BLE001 - it must keep nobody from being disconnected
+        logger.error("account %d: the host can't say who its heir is: %s", account.pk, type(error).__name__)
+        return None
 
 
 def _saved(*, instance: Any, raw: bool, **_: Any) -> None:

@@ -98,6 +98,8 @@ def cut(
             reason=reason,
             mail="erased" if erase_mail else "kept",
             messages=Message.objects.filter(account=account).count(),
+            by=actor.get_username() if actor else "",
+            owner=account.owner.get_username(),
             **facts,
         )
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from mailaccounts.models import AccountStatus, MailAccount, Preview
 from mailaccounts.queue import Job, enqueue, waiting, workers
 from mailaccounts.services.departures import of_departed_owners
-from mailaccounts.services.lease import AT_WORK, BEING_ERASED, FREE, WAITING
+from mailaccounts.services.lease import AT_WORK, BEING_ERASED, BEING_HANDED_OVER, FREE, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,7 +31,7 @@ PORTION = 100  # accounts to a job: each of its threads connects to the database
 LOST_AFTER = timedelta(minutes=15)  # a queued account that nobody synced by then is due again
 
 COUNTED = WAITING & Q(Exists(Preview.objects.filter(account=OuterRef("pk"), ended="")))  # for its owner to see
-HAS_WORK = AT_WORK | BEING_ERASED | COUNTED
+HAS_WORK = AT_WORK | BEING_ERASED | BEING_HANDED_OVER | COUNTED
 
 # Accounts at one domain of one mail server: whoever has ten thousand of them doesn't make others wait for all.
 TENANT = (F("imap_host"), Lower(Substr("address", StrIndex("address", Value("@")))))
@@ -42,7 +42,7 @@ def enqueue_due() -> int:
     accounts that are.
 
     Tenants take turns, and among each one's accounts the longest due goes first. A disconnected account that is due is
-    one to be erased. Those of deactivated users are about to be disconnected, paused ones wait. Moving
+    one to be erased or handed over. Those of deactivated users are about to be disconnected, paused ones wait. Moving
     ``next_sync_at`` in the same transaction keeps a second tick from queueing an account again.
     """
     room = max(FULL - waiting(), 0)
@@ -87,13 +87,15 @@ def _in_turn(now: datetime) -> QuerySet[Any, int]:
 
 def _queue(accounts: Sequence[MailAccount], *, room: int = 1) -> int:
     """Queues the first of these accounts in ``room`` jobs at most; returns how many accounts."""
-    together = sum(not (account.is_erasing or _goes_alone(account)) for account in accounts)
+    together = sum(account.status != AccountStatus.DISCONNECTED and not _goes_alone(account) for account in accounts)
     size = ceil(together / max(min(_portions(together), room), 1))
     jobs: list[tuple[Job, list[int]]] = []
     portion: list[int] = []
     for account in accounts:
         if account.is_erasing:
             jobs.append((Job.ERASE, [account.pk]))
+        elif account.is_being_handed_over:
+            jobs.append((Job.HAND_OVER, [account.pk]))
         elif not account.begun:
             jobs.append((Job.PREVIEW, [account.pk]))
         elif _goes_alone(account):

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from mailaccounts.conf import settings
 from mailaccounts.errors import LeaseLost
-from mailaccounts.models import ERASING, AccountStatus, MailAccount
+from mailaccounts.models import ERASING, HANDING_OVER, AccountStatus, MailAccount
 from mailaccounts.rules.backoff import next_delay
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ WAITING = CONNECTED & Q(begun=False)  # for its owner to say how far back mail i
 PAUSED = CONNECTED & Q(paused_at__isnull=False)
 AT_WORK = CONNECTED & Q(begun=True, paused_at__isnull=True)
 BEING_ERASED = Q(status=AccountStatus.DISCONNECTED, status_code=ERASING)
+BEING_HANDED_OVER = Q(status=AccountStatus.DISCONNECTED, status_code=HANDING_OVER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

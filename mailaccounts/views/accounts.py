@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Count
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_POST
@@ -30,7 +31,11 @@ def accounts(request: Request) -> HttpResponse:
     return render(
         request,
         "mailaccounts/account_list.html",
-        {"accounts": found, "receipts": selectors.receipts_for(request.user).exists()},
+        {
+            "accounts": found,
+            "handed_over": selectors.handed_to(request.user).annotate(stored=Count("messages")).order_by("address"),
+            "receipts": selectors.receipts_for(request.user).exists(),
+        },
     )
 
 

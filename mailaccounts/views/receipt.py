@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import AuditEntry
+from mailaccounts.services import signatures
 from mailaccounts.services.disconnect import Reason
 from mailaccounts.services.give_back import PATIENCE, Outcome
+from mailaccounts.services.signatures import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +28,12 @@ WORDS = {
     Outcome.PENDING: "{provider} has yet to be told. We keep trying, and destroy what we still hold of the permission "
     "in any case by",
     Outcome.GIVEN_UP: "{provider} couldn't be told. What we held of the permission is destroyed.",
+}
+VERDICTS = {
+    Verdict.VALID: "Valid: nothing in this receipt was changed since it was written.",
+    Verdict.ANOTHERS: "Fits, but isn't by a key that this installation knows: compare its id with the one you hold.",
+    Verdict.UNSIGNED: "Not signed: this installation had no key then.",
+    Verdict.INVALID: "Not valid: something in this receipt was changed since it was signed.",
 }
 YOURS_TO_END = {Outcome.UNTELLABLE, Outcome.PENDING, Outcome.GIVEN_UP}
 WHY = {
@@ -49,6 +58,60 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """To whom the mail went, and how much of it: ``messages`` as a whole, of ``subject_only`` who takes part and the
+    subject; the rest is ``erased``. ``by`` is "" where the host's settings did it."""
+
+    at: datetime
+    to: str
+    by: str
+    messages: int
+    subject_only: int
+    erased: int
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> HandedOver:
+        facts = entry.facts
+        counts = {"messages": facts["handed_over"], "subject_only": facts["subject_only"], "erased": facts["erased"]}
+        return cls(at=entry.at, to=facts["to"], by=facts["by"], **counts)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "handed_over_at": self.at.isoformat(),
+            "handed_over_to": self.to,
+            "handed_over_by": self.by or None,
+            "handed_over": self.messages,
+            "subject_only": self.subject_only,
+            "erased": self.erased,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A part of the receipt as it was written and signed then, for anybody to check with the public key."""
+
+    text: str
+    signature: str
+    public_key: str
+    key_id: str
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> Signed:
+        signature, verdict = signatures.check(entry)
+        return cls(
+            text=entry.statement,
+            signature=base64.b64encode(signature.value).decode() if signature else "",
+            public_key=signature.key.pem if signature else "",
+            key_id=signature.key.key_id if signature else "",
+            verdict=verdict,
+        )
+
+    def as_json(self) -> dict[str, str]:
+        return {"text": self.text, "signature": self.signature, "key": self.key_id, "public_key": self.public_key}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """``by`` is "" when nobody asked for it; ``why`` then says what did. ``erased_at`` is None while mail is still
     being erased, and for mail that is kept."""
@@ -66,6 +129,8 @@ class Receipt:
     mail: str
     messages: int
     erased_at: datetime | None
+    handed: HandedOver | None
+    signed: list[Signed]
 
     @classmethod
     def of(cls, entry: AuditEntry) -> Receipt:
@@ -73,13 +138,14 @@ class Receipt:
         facts = entry.facts
         later = list(_later(entry))
         told = {each.facts["grant"]: each for each in later if "grant" in each.facts}
-        erased = [each.at for each in later if "erased" in each.facts]
+        handed = next((each for each in later if "handed_over" in each.facts), None)
+        erased = [each.at for each in later if each.facts.get("erased") is True]
         return cls(
             id=str(entry.pk),
             account=entry.account,
             address=entry.address,
             at=entry.at,
-            by=entry.actor.get_username() if entry.actor else "",
+            by=facts.get("by", ""),
             why=WHY[Reason(facts["reason"])],
             destroyed=facts["destroyed"] + len(told),
             permissions=[
@@ -90,7 +156,23 @@ class Receipt:
             mail=facts["mail"],
             messages=facts["messages"],
             erased_at=erased[0] if erased else None,
+            handed=HandedOver.of(handed) if handed else None,
+            signed=[Signed.of(each) for each in (entry, *later)],
         )
+
+    @property
+    def verdict(self) -> Verdict:
+        """On all that it says: the worst one on any part of it."""
+        return max((each.verdict for each in self.signed), key=list(Verdict).index)
+
+    @property
+    def verdict_words(self) -> str:
+        return VERDICTS[self.verdict]
+
+    @property
+    def keys(self) -> list[str]:
+        """The ids of the keys it is signed with."""
+        return list(dict.fromkeys(each.key_id for each in self.signed if each.key_id))
 
     @property
     def erasing(self) -> bool:
@@ -116,9 +198,11 @@ class Receipt:
             ],
             "mail": {
                 "messages": self.messages,
-                "outcome": "erasing" if self.erasing else self.mail,
+                "outcome": "erasing" if self.erasing else "handed_over" if self.handed else self.mail,
                 "erased_at": self.erased_at.isoformat() if self.erased_at else None,
+                **(self.handed.as_json() if self.handed else {}),
             },
+            "signed": [each.as_json() for each in self.signed],
         }
 
 

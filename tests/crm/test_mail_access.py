@@ -19,6 +19,7 @@ from mailaccounts.models import (
     ActionState,
     BreakGlass,
     Look,
+    MailAccount,
     MailAction,
     Message,
     Outgoing,
@@ -193,6 +194,26 @@ def test_a_door_opens_to_whom_the_owner_lets_see_as_much_and_to_nobody_else(
                 assert may_see is not None or SUBJECT not in page, told
                 assert may_see == Access.READ or not {BODY, FILE} & set(re.findall(f"{BODY}|{FILE}", page)), told
             Message.objects.update(shown=shown)
+
+
+def test_a_mailbox_that_was_handed_over_opens_to_its_heir_what_it_did_before(
+    client: Client, message: Message, colleague: Any
+) -> None:
+    handed = MailAccount.objects.filter(pk=message.account_id)
+    client.force_login(colleague)
+    for visibility, shown, access in SHOWS:
+        for name, door in DOORS.items():
+            handed.update(
+                owner=colleague, visibility=visibility, handed_over_at=message.received_at, status="disconnected"
+            )
+            Message.objects.update(shown=shown)
+            Outgoing.objects.all().delete()
+            response = knock(client, name, message)
+            is_open = door.opens is None or (access is not None and access >= door.opens)
+            assert (response.status_code != 404) == is_open, f"{name} of {visibility} {shown}"
+            page = content(response)
+            assert access is not None or SUBJECT not in page, name
+            assert access == Access.READ or not {BODY, FILE} & set(re.findall(f"{BODY}|{FILE}", page)), name
 
 
 @pytest.mark.parametrize(("visibility", "shown", "access"), SHOWS)

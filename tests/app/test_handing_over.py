@@ -1,0 +1,216 @@
+"""The mail of somebody who left goes to a colleague as far as colleagues could see it; the rest is erased."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db.models import Q
+from django.urls import reverse
+
+from mailaccounts import selectors, tasks
+from mailaccounts.hooks import Hooks
+from mailaccounts.models import AccountStatus, Folder, MailAccount, Message, Outgoing, Shown, Visibility
+from mailaccounts.selectors import Access
+from mailaccounts.services import handing_over, lease, removal
+from mailaccounts.services.disconnect import Reason, cut
+from mailaccounts.views.receipt import Receipt
+from tests.app.builders import make_account, make_credential, make_outgoing, make_user
+from tests.app.staff import make_staff
+from tests.crm.builders import store_message
+from tests.letters import CONTACT
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ADMIN = "/admin/mailaccounts/mailaccount/"
+
+
+@pytest.fixture
+def heir() -> Any:
+    return make_user("heir")
+
+
+@pytest.fixture
+def account() -> MailAccount:
+    """Of somebody who may not sign in any more: one message as the mailbox shows them, one hidden, one revealed."""
+    account = make_credential(make_account(make_user("leaver"), address="leaver@here.test")).account
+    for shown in (Shown.AS_ACCOUNT, Shown.HIDDEN, Shown.REVEALED):
+        message = store_message(account, sender=CONTACT, to=account.address, body_text=f"says {shown}", has_body=True)
+        Message.objects.filter(pk=message.pk).update(shown=shown, subject=shown or "usual")
+        message.attachments.create(position=0, name=f"{shown}.pdf", content_type="application/pdf", size=1)
+    Folder.objects.create(account=account, name="Private things", uidvalidity=1)
+    make_outgoing(account)
+    return account
+
+
+def leave(account: MailAccount) -> None:
+    type(account.owner).objects.filter(pk=account.owner_id).update(is_active=False)
+    account.owner.refresh_from_db()
+    cut(account.pk, reason=Reason.DEACTIVATED)
+    account.refresh_from_db()
+
+
+@pytest.mark.parametrize(
+    ("visibility", "left"),
+    [
+        (Visibility.OWNER, {"revealed": Access.READ}),
+        (Visibility.SUBJECT, {"usual": Access.SUBJECT, "revealed": Access.READ}),
+        (Visibility.EVERYTHING, {"usual": Access.READ, "revealed": Access.READ}),
+    ],
+)
+def test_the_heir_sees_what_colleagues_saw_and_nothing_else_is_left(
+    account: MailAccount, heir: Any, client: Client, visibility: Visibility, left: dict[str, Access]
+) -> None:
+    MailAccount.objects.update(visibility=visibility)
+    leave(account)
+    departed = account.owner
+    before = selectors.access_to(Message.objects.all(), heir)
+    assert handing_over.begin(account.pk, heir=heir, actor=make_user("boss"))
+    tasks.hand_over(account.pk)
+    account.refresh_from_db()
+    assert (account.owner, account.status, account.status_code) == (heir, AccountStatus.DISCONNECTED, "")
+    assert selectors.access_to(Message.objects.all(), heir) == before
+    assert {each.subject: before[each.pk] for each in Message.objects.all()} == left
+    for message in Message.objects.all():
+        assert (message.body_text != "", message.attachments.exists()) == (left[message.subject] == Access.READ,) * 2
+    assert not Outgoing.objects.exists()
+    assert "Private things" not in Folder.objects.values_list("name", flat=True)
+    assert not selectors.own_messages(heir).exists() and not selectors.senders_for(heir).exists()
+    assert not selectors.messages_for(departed).exclude(pk__in=before).exists()
+    receipt = Receipt.of(selectors.receipts_for(departed).get())
+    readable = sum(each == Access.READ for each in left.values())
+    assert receipt.verdict == "valid"
+    assert receipt.handed is not None
+    assert (receipt.handed.to, receipt.handed.by, receipt.handed.messages) == ("heir", "boss", readable)
+    assert (receipt.handed.subject_only, receipt.handed.erased) == (len(left) - readable, 3 - len(left))
+    client.force_login(heir)
+    page = client.get(reverse("mailaccounts:accounts")).content.decode()
+    assert "Handed over from leaver" in page
+    for name in ("account", "privacy", "ledger", "reconnect", "disconnect"):
+        assert client.get(reverse(f"mailaccounts:{name}", args=[account.pk])).status_code == 404, name
+    make_account(heir, address=account.address)
+
+
+def test_what_nobody_else_could_see_is_erased_with_its_account(account: MailAccount, heir: Any) -> None:
+    Message.objects.update(shown=Shown.AS_ACCOUNT)
+    leave(account)
+    assert handing_over.begin(account.pk, heir=heir)
+    tasks.erase(account.pk)
+    assert not MailAccount.objects.exists()
+    assert Receipt.of(selectors.receipts_for(account.owner)[0]).erased_at is not None
+
+
+def test_a_worker_that_is_lost_is_followed_by_another_and_two_are_never_at_it(
+    account: MailAccount, heir: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "MESSAGES", 1)
+    leave(account)
+    handing_over.begin(account.pk, heir=heir)
+    assert not handing_over.hand_over(account.pk, seconds=-1)
+    assert Message.objects.count() == 2
+    account.refresh_from_db()
+    assert account.owner != heir
+    held = lease.claim(account, state=lease.BEING_HANDED_OVER)
+    assert held is not None
+    assert not handing_over.hand_over(account.pk)
+    lease.release(held)
+    tasks.tick()
+    tasks.hand_over(account.pk)
+    account.refresh_from_db()
+    assert (account.owner, Message.objects.count()) == (heir, 1)
+
+
+@pytest.mark.parametrize("who", ["leaver comes back", "heir leaves"])
+def test_it_ends_where_it_is_when_the_owner_comes_back_or_the_heir_leaves_too(
+    account: MailAccount, heir: Any, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    monkeypatch.setattr(removal, "MESSAGES", 1)
+    leave(account)
+    handing_over.begin(account.pk, heir=heir)
+    handing_over.hand_over(account.pk, seconds=-1)
+    changed = account.owner if who == "leaver comes back" else heir
+    changed.is_active = changed is not heir
+    changed.save()
+    tasks.hand_over(account.pk)
+    now = MailAccount.objects.get()
+    assert (now.owner, now.status_code, now.heir, now.next_sync_at) == (account.owner, "", None, None)
+    assert Message.objects.count() == 2
+    assert Receipt.of(selectors.receipts_for(account.owner).get()).handed is None
+
+
+class Inheriting(Hooks):
+    """A host that says who comes after whom."""
+
+    def heir_of(self, account: MailAccount) -> Any:
+        return make_user("successor")
+
+    def shares_with(self, user: Any) -> Q:
+        return Q()
+
+
+class Broken(Inheriting):
+    def heir_of(self, account: MailAccount) -> Any:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("mail", "hooks", "left"),
+    [("keep", Inheriting, "leaver"), ("hand_over", Inheriting, "successor"), ("hand_over", Broken, "leaver")],
+)
+def test_the_host_says_what_becomes_of_the_mail_of_whoever_is_deactivated(
+    account: MailAccount, settings: Any, mail: str, hooks: type, left: str
+) -> None:
+    path = f"{__name__}.{hooks.__name__}"
+    settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "DEPARTED_MAIL": mail, "HOOKS": path}
+    account.owner.is_active = False
+    account.owner.save()
+    tasks.hand_over(account.pk)
+    now = MailAccount.objects.get()
+    assert (now.owner.username, now.status) == (left, AccountStatus.DISCONNECTED)
+    assert not now.credentials.exists()
+
+
+def test_or_that_it_is_erased(account: MailAccount, settings: Any) -> None:
+    settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "DEPARTED_MAIL": "erase"}
+    account.owner.is_active = False
+    account.owner.save()
+    tasks.tick()
+    tasks.erase(account.pk)
+    assert not MailAccount.objects.exists()
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------
+
+
+def test_staff_with_the_permission_see_figures_first_and_off_board(
+    account: MailAccount, heir: Any, client: Client
+) -> None:
+    MailAccount.objects.update(visibility=Visibility.EVERYTHING)
+    page = f"{ADMIN}off-board/?account={account.pk}"
+    client.force_login(make_staff("support", "view_mailaccount", "operate_mailaccount"))
+    assert client.get(page).status_code == client.post(page, {"do": "erase", "sure": "on"}).status_code == 403
+    client.force_login(make_staff("officer", "view_mailaccount", "off_board_mailaccount"))
+    assert "Left alone: Its owner isn&#x27;t deactivated." in client.get(page).content.decode()
+    client.post(page, {"do": "erase", "sure": "on"})
+    assert Message.objects.count() == 3
+    leave(account)
+    chosen = client.post(ADMIN, {"action": "off_board", "_selected_action": [account.pk]})
+    assert chosen["Location"] == page
+    shown = client.get(page).content.decode()
+    assert "<td>2</td><td>0</td><td>1</td>" in shown
+    for data in ({"do": "hand_over", "sure": "on"}, {"do": "hand_over", "heir": "heir"}, {"do": "erase"}):
+        assert client.post(page, data).status_code == 200
+    assert client.post(page, {"do": "hand_over", "heir": "nobody", "sure": "on"}).status_code == 200
+    assert MailAccount.objects.get().status_code == ""
+    assert client.post(page, {"do": "hand_over", "heir": "heir", "sure": "on"}).status_code == 302
+    tasks.hand_over(account.pk)
+    assert MailAccount.objects.get().owner == heir
+    heir.is_active = False
+    heir.save()
+    assert client.post(page, {"do": "erase", "sure": "on"}).status_code == 302
+    tasks.erase(account.pk)
+    assert not MailAccount.objects.exists()
+    assert selectors.receipts().count() == 2
