@@ -158,3 +158,10 @@ class DeliveryUncertain(MailAccountsError):
     remedy = Remedy.RETRY
     sentence = "{host} may have sent the message or not: the connection broke before it said so."
     next_step = "Look in the mailbox, or ask whom it was for; then send it again, or note that it was sent."
+
+
+class PerhapsSentSince(DeliveryUncertain):
+    """It waited to be sent when the backup was made that the database was restored from."""
+
+    code = "perhaps_sent_since"
+    sentence = "The message may have been sent or not: the database was restored from a time before."

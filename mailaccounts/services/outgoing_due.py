@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from mailaccounts.conf import settings
-from mailaccounts.errors import DeliveryUncertain, NotSentInTime
+from mailaccounts.errors import DeliveryUncertain, NotSentInTime, PerhapsSentSince
 from mailaccounts.models import EDITABLE, Credential, CredentialState, Enclosed, Outgoing, OutgoingState
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services.outgoing import (
@@ -66,6 +66,25 @@ def give_up() -> int:
     return sum(
         step(late.filter(pk=each.pk), each, OutgoingState.FAILED, **columns)
         for each in late.only("pk", "account_id")[:AT_ONCE]
+    )
+
+
+def doubt_all() -> int:
+    """After the database was restored from an older copy: what waited to be sent then may have been sent since. It is
+    looked for in Sent, and never sent by itself; how many messages."""
+    error = PerhapsSentSince()
+    columns = {
+        **trouble(error),
+        **LET_GO,
+        "next_at": timezone.now(),
+        "failures": 0,
+        "held_at": None,
+        "held_with": None,
+    }
+    rows = Outgoing.objects.filter(state__in=(OutgoingState.QUEUED, OutgoingState.SENDING))
+    return sum(
+        step(rows.filter(pk=each.pk), each, OutgoingState.UNCERTAIN, **columns)
+        for each in rows.only("pk", "account_id")
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import settings
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -119,3 +120,12 @@ def test_the_preset_of_the_documents_can_be_used(tmp_path: Path) -> None:
     assert example
     (tmp_path / "presets.json").write_text(example[1])
     assert [preset.slug for preset in load_extra(tmp_path / "presets.json")] == ["example"]
+
+
+def test_the_units_give_workers_the_time_their_jobs_may_take() -> None:
+    blocks = re.findall(r"```ini\n(.*?)```", document("docs/deploying.md"), flags=re.DOTALL)
+    workers = next(block for block in blocks if "qcluster" in block)
+    seconds = re.search(r"^TimeoutStopSec=(\d+)$", workers, flags=re.MULTILINE)
+    assert seconds
+    assert int(seconds[1]) > settings.Q_CLUSTER["timeout"]
+    assert all("KillMode=mixed" in block for block in blocks if "ExecStart" in block)

@@ -13,7 +13,7 @@ import pytest
 
 from mailaccounts.models import MailAccount, Message
 from mailaccounts.services.sync import sync_account
-from tests.benchmarks.conftest import connected, forget_all_mail
+from tests.benchmarks.conftest import connected, forget_all_mail, octets_stored
 from tests.benchmarks.maildir import Maildir, write_generated
 from tests.benchmarks.measure import compare
 from tests.benchmarks.mirror import Mirror
@@ -61,8 +61,12 @@ def test_a_first_sync_beside_mbsync(
         )
         assert mirror.messages() == MESSAGES
         anew()
+        empty = octets_stored()
         sync_all(MailAccount.objects.get())
-    print(f"\n{result.report()}")  # noqa: T201 - a benchmark is there to be read
+    each = (octets_stored() - empty) / Message.objects.count()
+    print(  # noqa: T201 - a benchmark is there to be read
+        f"\n{result.report()}\n{Message.objects.count():,} messages stored, {each / 1000:.1f} kB of database each"
+    )
     stored = Counter(Message.objects.exclude(message_id="").values_list("message_id", flat=True))
     assert {key: count for key, count in stored.items() if key not in unsure} == dict.fromkeys(wanted, 1)
     assert result.ratio <= result.must

@@ -51,6 +51,8 @@ def test_whoever_is_killed_nothing_is_lost_or_doubled_and_no_account_is_synced_b
         crowd = Crowd(sandbox=sandbox, users=users)
         crowd.connect()
         with Tick(env) as tick, Fleet(tmp_path, workers=workers, watchers=watchers, env=env) as fleet:
+            for user in users[:8]:
+                crowd.deliver_to(user, rng)
             calm(crowd, tick)
             kills = storm(fleet, crowd, tick, rng, seconds=seconds, every=every)
             lags = sorted(crowd.lags())

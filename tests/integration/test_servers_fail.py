@@ -104,6 +104,7 @@ def at_work(
     there soon."""
     seed = secrets.randbelow(2**32)
     print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
+    rng = Random(seed)  # noqa: S311 - letters, not secrets
     users = [new_user() for _ in range(ACCOUNTS)]
     make_contact(CONTACT)
     with Sandbox(directory, users=users, connections=100) as sandbox:
@@ -112,9 +113,11 @@ def at_work(
         crowd = Crowd(sandbox=sandbox, users=users)
         crowd.connect()
         with Fleet(logs, workers=2, watchers=1, env=env) as fleet:
+            for user in users:
+                crowd.deliver_to(user, rng)
             with Tick(env) as tick:
                 calm(crowd, tick)
-            yield crowd, fleet, Random(seed)  # noqa: S311 - letters, not secrets
+            yield crowd, fleet, rng
             started = time.monotonic()
             with Tick(env) as tick:
                 calm(crowd, lambda: (fleet.tend(), tick()))
