@@ -8,11 +8,11 @@ from django.db import transaction
 
 from crm.models import Barred
 from mailaccounts.models import Why
-from mailaccounts.services import directory, forgetting, justified
+from mailaccounts.services.people import directory, forgetting, justified
 
 if TYPE_CHECKING:
     from mailaccounts.models import Erasing
-    from mailaccounts.services.justified import Unjustified
+    from mailaccounts.services.people.justified import Unjustified
 
 
 def would_erase(pattern: str) -> Unjustified:

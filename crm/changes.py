@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from crm.models import CompanyDomain, Contact, ContactAddress
-from mailaccounts.services import directory
+from mailaccounts.services.people import directory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -11,7 +11,7 @@ from django.db import transaction
 from crm.changes import became_known, following, patterns_of
 from crm.folding import fold_address, fold_domain
 from crm.models import Company, CompanyDomain, Contact, ContactAddress
-from mailaccounts.services import directory
+from mailaccounts.services.people import directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

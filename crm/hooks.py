@@ -12,7 +12,7 @@ from crm.folding import domain_of, fold_address, written
 from crm.sign_in import providers
 from crm.sign_in.again import ask_again
 from mailaccounts.hooks import Hooks
-from mailaccounts.services import clients
+from mailaccounts.services.registering import clients
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_GET
 
 from crm import directory, inbox_words
 from mailaccounts.models import FolderRole, Message, Participant, ThreadFolder
-from mailaccounts.services import actions, browse, search
+from mailaccounts.services.inbox import actions, browse
+from mailaccounts.services.storing import search
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from crm.directory import Known
     from mailaccounts.models import Folder, MailAccount, Thread
-    from mailaccounts.services.search import Excerpt
+    from mailaccounts.services.storing.search import Excerpt
 
 A_PAGE = 30
 SNIPPET = 300  # characters

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from crm.inbox import Filters, is_target
 from crm.inbox_words import MARKS
 from mailaccounts.models import Act
-from mailaccounts.services import actions, browse
+from mailaccounts.services.inbox import actions, browse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from crm import contacts, selectors
 from crm.models import Company, Contact
 from mailaccounts.models import DirectoryChange, Why
-from mailaccounts.services import forgetting, justified
+from mailaccounts.services.people import forgetting, justified
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,8 @@ from crm.folding import fold_address
 from crm.models import Barred, Contact, TimelineEntry
 from mailaccounts import selectors as mail
 from mailaccounts.models import AuditAction, MailAccount, Role, Why
-from mailaccounts.services import audit, forgetting
+from mailaccounts.services.people import forgetting
+from mailaccounts.services.trail import audit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

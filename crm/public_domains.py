@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailaccounts.services.suggest import is_providers_own
+from mailaccounts.services.consents.suggest import is_providers_own
 
 # Beside those of the providers that mailaccounts knows how to connect.
 _OTHERS = """

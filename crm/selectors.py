@@ -10,7 +10,7 @@ from django.db.models.functions import Left
 
 from crm.models import Company, Contact, ContactAddress, TimelineEntry
 from mailaccounts import selectors as mail
-from mailaccounts.services import directory
+from mailaccounts.services.people import directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from crm.models import CompanyDomain
     from mailaccounts.models import Message
-    from mailaccounts.services.directory import Looking
+    from mailaccounts.services.people.directory import Looking
 
 MOST_WORDS = 10  # of a search; thousands would keep the database busy for a minute
 COUNTED = 100  # entries of a contact's timeline; all of them would take as long as there is mail

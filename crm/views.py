@@ -17,8 +17,8 @@ from crm.forms import CompanyForm, ContactForm
 from crm.models import Company, Contact
 from crm.people_views import left_behind_by
 from mailaccounts import selectors as mailbox
-from mailaccounts.services import looks
-from mailaccounts.services.browse import Place
+from mailaccounts.services.inbox.browse import Place
+from mailaccounts.services.trail import looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,7 +17,7 @@ class MailAccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from mailaccounts import checks  # noqa: F401 - registers the system checks
-        from mailaccounts.services import departures
+        from mailaccounts.services.connecting import departures
 
         departures.watch()
         post_migrate.connect(_ensure_schedules, sender=self, dispatch_uid="mailaccounts.schedules")
@@ -36,12 +36,12 @@ def _ensure_schedules(*, using: str, **_: Any) -> None:
 
 
 def _lift_triggers(*, using: str, **_: Any) -> None:
-    from mailaccounts.services import triggers
+    from mailaccounts.services.storing import triggers
 
     triggers.lift(using)
 
 
 def _make_triggers(*, using: str, **_: Any) -> None:
-    from mailaccounts.services import triggers
+    from mailaccounts.services.storing import triggers
 
     triggers.make(using)

@@ -16,8 +16,8 @@ from mailaccounts.backends.base import CredentialBackend
 from mailaccounts.conf import Settings, problems
 from mailaccounts.hooks import Hooks
 from mailaccounts.models import OAuthClient
-from mailaccounts.services.keys import column_name, key_ids, sealed_columns
-from mailaccounts.services.secret_expiry import expiring
+from mailaccounts.services.registering.secret_expiry import expiring
+from mailaccounts.services.running.keys import column_name, key_ids, sealed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,8 +15,8 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import InvalidInput, MailAccountsError, UnsafeArgument
 from mailaccounts.mail.compose import Mailbox, adopt, new_message_id, wire_address
 from mailaccounts.models import AccountStatus, MailAccount
-from mailaccounts.services.drafts import Written
-from mailaccounts.services.outbox import post
+from mailaccounts.services.sending.drafts import Written
+from mailaccounts.services.sending.outbox import post
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

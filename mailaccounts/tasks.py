@@ -8,41 +8,34 @@ from __future__ import annotations
 from functools import partial
 
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services import (
-    actions,
-    alarms,
-    beats,
-    break_glass,
-    campaign_work,
-    canary,
-    directory,
-    figures,
-    forgetting,
-    invitations,
-    originals,
-    outgoing_due,
-    resume,
-    retention,
-    sample,
-    secret_expiry,
-    webhook,
-)
-from mailaccounts.services.carry_out import carry_out
-from mailaccounts.services.credentials import destroy_retired
-from mailaccounts.services.deliver import go_on_with
-from mailaccounts.services.departures import disconnect_departed
-from mailaccounts.services.due import enqueue_due, go_on
-from mailaccounts.services.erase import erase as erase_account
-from mailaccounts.services.give_back import give_back_due
-from mailaccounts.services.handing_over import hand_over as hand_account_over
-from mailaccounts.services.notices import notify as notify_owner
-from mailaccounts.services.notices import notify_due
-from mailaccounts.services.offered import look_up_exchangers
-from mailaccounts.services.poll import poll
-from mailaccounts.services.preview import count as count_for_preview
-from mailaccounts.services.safely import safely
-from mailaccounts.services.sweep import sweep
-from mailaccounts.services.watch_claims import release_lost
+from mailaccounts.services.campaigns import campaign_work, invitations
+from mailaccounts.services.checking import sample
+from mailaccounts.services.connecting.departures import disconnect_departed
+from mailaccounts.services.connecting.erase import erase as erase_account
+from mailaccounts.services.connecting.handing_over import hand_over as hand_account_over
+from mailaccounts.services.consents.offered import look_up_exchangers
+from mailaccounts.services.inbox import actions
+from mailaccounts.services.inbox.carry_out import carry_out
+from mailaccounts.services.moving import resume
+from mailaccounts.services.organisations import canary
+from mailaccounts.services.people import directory, forgetting
+from mailaccounts.services.registering import secret_expiry
+from mailaccounts.services.running import alarms, figures
+from mailaccounts.services.sending import originals, outgoing_due
+from mailaccounts.services.sending.deliver import go_on_with
+from mailaccounts.services.signing_in.credentials import destroy_retired
+from mailaccounts.services.signing_in.give_back import give_back_due
+from mailaccounts.services.storing.sweep import sweep
+from mailaccounts.services.syncing import retention
+from mailaccounts.services.syncing.due import enqueue_due, go_on
+from mailaccounts.services.syncing.poll import poll
+from mailaccounts.services.syncing.preview import count as count_for_preview
+from mailaccounts.services.telling import webhook
+from mailaccounts.services.telling.notices import notify as notify_owner
+from mailaccounts.services.telling.notices import notify_due
+from mailaccounts.services.telling.safely import safely
+from mailaccounts.services.trail import beats, break_glass
+from mailaccounts.services.watching.watch_claims import release_lost
 
 
 def tick() -> None:

@@ -119,7 +119,7 @@ TICK = """
 import sys
 import django
 django.setup()
-from mailaccounts.services.due import enqueue_due
+from mailaccounts.services.syncing.due import enqueue_due
 for line in sys.stdin:
     print(enqueue_due(), flush=True)
 """

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 from django.db import connection
 
-from mailaccounts.services.compare import compare_account
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.checking.compare import compare_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential
 from tests.letters import CONTACT, STRANGER, letter
 

@@ -25,7 +25,7 @@ def install() -> None:
 
 def _flush(self: Command, **options: Any) -> None:
     from mailaccounts.queue import ensure_schedules
-    from mailaccounts.services import triggers
+    from mailaccounts.services.storing import triggers
 
     using = options["database"]
     connection = connections[using]

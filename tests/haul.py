@@ -22,7 +22,7 @@ import mailaccounts.urls
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import Grant, MailAccount
 from mailaccounts.oauth.transport import Transport
-from mailaccounts.services.login import open_imap, open_smtp
+from mailaccounts.services.signing_in.login import open_imap, open_smtp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

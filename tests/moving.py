@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailaccounts.services import clients, migrate
-from mailaccounts.services.granted import kept_or_given_back
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting.granted import kept_or_given_back
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.moving import migrate
+from mailaccounts.services.registering import clients
 from tests.sandbox_crm import issue
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.mail.compose import Mailbox
 from mailaccounts.models import MailAccount, Outgoing
-from mailaccounts.services import drafts, outbox
-from mailaccounts.services.drafts import Written
+from mailaccounts.services.sending import drafts, outbox
+from mailaccounts.services.sending.drafts import Written
 
 SECRET_WORDS = "the-words-of-the-letter"
 SUBJECT = "the-subject-of-the-letter"

@@ -14,7 +14,7 @@ from django.utils import timezone
 from imapclient.imap_utf7 import decode, encode
 
 from mailaccounts.models import Folder, MessageUid
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.testing.sandbox.mailbox import MARK, check, folders, quoted
 from tests.histories import Contents, Model, Operation, is_from_contact
 from tests.letters import CONTACT, STRANGER, letter

@@ -11,11 +11,12 @@ from django.db import connection
 
 from mailaccounts.crypto import Secret
 from mailaccounts.oauth.types import ConsentRequest
-from mailaccounts.services import clients, consent
-from mailaccounts.services.account_draft import AccountDraft
-from mailaccounts.services.connect import connect
-from mailaccounts.services.granted import grant_row
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting.account_draft import AccountDraft
+from mailaccounts.services.connecting.connect import connect
+from mailaccounts.services.connecting.granted import grant_row
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.consents import consent
+from mailaccounts.services.registering import clients
 from mailaccounts.testing.sandbox.registrations import PROVIDERS, redirect_uris
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from django_q.models import OrmQ
 
 from mailaccounts.models import AccountStatus, Lookout, MailAccount
 from mailaccounts.queue import Job
-from mailaccounts.services import watch_claims, watch_fleet
-from mailaccounts.services.watch import Watcher
+from mailaccounts.services.limits import watch_fleet
+from mailaccounts.services.watching import watch_claims
+from mailaccounts.services.watching.watch import Watcher
 from tests.crm_process import wait_until
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from crm.sign_in.again import confirmed_by, ways_to_confirm
 from crm.sign_in.identities import identities_of, owner_by_email
 from crm.sign_in.identity_provider import CONFIRM
 from crm.sign_in.providers import offered
-from mailaccounts.services import clients
+from mailaccounts.services.registering import clients
 
 if TYPE_CHECKING:
     from allauth.socialaccount.models import SocialAccount, SocialLogin

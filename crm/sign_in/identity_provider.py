@@ -11,7 +11,7 @@ from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnec
 from django.conf import settings
 from django.http import HttpResponseRedirect
 
-from mailaccounts.services import sign_in
+from mailaccounts.services.consents import sign_in
 
 if TYPE_CHECKING:
     from allauth.socialaccount.models import SocialLogin

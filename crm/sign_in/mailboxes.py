@@ -7,7 +7,7 @@ from typing import Any
 
 from crm.sign_in.identities import identities_of
 from crm.sign_in.models import DeclinedMailbox
-from mailaccounts.services.suggest import is_worth_offering
+from mailaccounts.services.consents.suggest import is_worth_offering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from allauth.socialaccount.adapter import get_adapter
 from django.conf import settings
 from django.http import Http404
 
-from mailaccounts.services import clients
+from mailaccounts.services.registering import clients
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

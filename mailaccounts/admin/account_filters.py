@@ -15,10 +15,10 @@ from mailaccounts.backends.registry import backends
 from mailaccounts.conf import settings
 from mailaccounts.errors import Remedy
 from mailaccounts.models import Credential, CredentialState
-from mailaccounts.services import clients
-from mailaccounts.services.figures import PAUSE
-from mailaccounts.services.lease import AT_WORK, PAUSED
-from mailaccounts.services.remedies import WORDS, codes_of
+from mailaccounts.services.limits.lease import AT_WORK, PAUSED
+from mailaccounts.services.registering import clients
+from mailaccounts.services.running.figures import PAUSE
+from mailaccounts.services.trail.remedies import WORDS, codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

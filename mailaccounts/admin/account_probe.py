@@ -11,10 +11,10 @@ from django.template.response import TemplateResponse
 
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import AuditAction, MailAccount
-from mailaccounts.services.attempts import count_attempt
-from mailaccounts.services.audit import note
-from mailaccounts.services.probe import probe_account
-from mailaccounts.services.probe_words import NAMES, SERVERS, words
+from mailaccounts.services.limits.attempts import count_attempt
+from mailaccounts.services.signing_in.probe import probe_account
+from mailaccounts.services.signing_in.probe_words import NAMES, SERVERS, words
+from mailaccounts.services.trail.audit import note
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

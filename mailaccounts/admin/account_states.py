@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailaccounts.models import AccountStatus
-from mailaccounts.services.figures import PAUSE
+from mailaccounts.services.running.figures import PAUSE
 
 STATES = [
     (AccountStatus.OK.value, "Up to date"),

@@ -20,8 +20,8 @@ from mailaccounts.admin.account_states import STATES
 from mailaccounts.admin.readonly import MOST, ReadOnlyAdmin, ReadOnlyInline
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import NEEDS_SOMEBODY, Credential, CredentialState, Folder, MailAccount
-from mailaccounts.services import operate
-from mailaccounts.services.detect import provider_of
+from mailaccounts.services.connecting.detect import provider_of
+from mailaccounts.services.running import operate
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

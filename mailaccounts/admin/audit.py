@@ -11,7 +11,7 @@ from django.urls import path
 
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import AuditEntry
-from mailaccounts.services import audit_export, signatures
+from mailaccounts.services.trail import audit_export, signatures
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase

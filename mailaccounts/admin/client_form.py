@@ -15,7 +15,7 @@ from mailaccounts.crypto import Secret
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import ClientProof, OAuthClient
 from mailaccounts.oauth import proofs
-from mailaccounts.services import clients
+from mailaccounts.services.registering import clients
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

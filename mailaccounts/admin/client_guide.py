@@ -11,7 +11,7 @@ from django.urls import reverse
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.hooks import hooks
 from mailaccounts.models import ClientProof, OAuthClient
-from mailaccounts.services import clients
+from mailaccounts.services.registering import clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from mailaccounts.errors import ClientMisconfigured, VaultError
 from mailaccounts.oauth import proofs
-from mailaccounts.services import clients, registrations
-from mailaccounts.services.verify_client import StepName
+from mailaccounts.services.registering import clients, registrations
+from mailaccounts.services.registering.verify_client import StepName
 
 if TYPE_CHECKING:
     from mailaccounts.errors import MailAccountsError
     from mailaccounts.models import OAuthClient
-    from mailaccounts.services.verify_client import Step
+    from mailaccounts.services.registering.verify_client import Step
 
 TITLES = {
     StepName.DISCOVERY: ("Discovery", "The provider answers at this authority."),

@@ -20,10 +20,10 @@ from mailaccounts.admin.client_guide import guide_to, guides, redirects_of
 from mailaccounts.admin.client_words import ShownStep, told_by_secret
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import OAuthClient
-from mailaccounts.services import clients, registrations
-from mailaccounts.services.attempts import count_attempt
-from mailaccounts.services.secret_expiry import Expiry, expiring
-from mailaccounts.services.verify_client import verify
+from mailaccounts.services.limits.attempts import count_attempt
+from mailaccounts.services.registering import clients, registrations
+from mailaccounts.services.registering.secret_expiry import Expiry, expiring
+from mailaccounts.services.registering.verify_client import verify
 
 if TYPE_CHECKING:
     from uuid import UUID

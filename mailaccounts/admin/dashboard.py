@@ -18,8 +18,9 @@ from mailaccounts.admin.account_states import STATES
 from mailaccounts.admin.charts import bars
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import AccountStatus
-from mailaccounts.services import alarms, figures, provider_state, ready, server_certificates, situation
-from mailaccounts.services.remedies import WORDS, remedy_of
+from mailaccounts.services.running import alarms, figures, provider_state, ready, situation
+from mailaccounts.services.signing_in import server_certificates
+from mailaccounts.services.trail.remedies import WORDS, remedy_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from mailaccounts.admin.charts import Chart
     from mailaccounts.presets import ProviderLimits
-    from mailaccounts.services.figures import Group, Numbers
+    from mailaccounts.services.running.figures import Group, Numbers
 
 TEMPLATE = "admin/mailaccounts/mailaccount/dashboard.html"
 DAYS, HOURS = 90, 48

@@ -15,9 +15,9 @@ from django.urls import reverse
 from mailaccounts.forms.off_boarding import OffBoardForm
 from mailaccounts.hooks import hooks
 from mailaccounts.models import MailAccount
-from mailaccounts.services import handing_over
-from mailaccounts.services.disconnect import Reason, cut
-from mailaccounts.services.handing_over import Share
+from mailaccounts.services.connecting import handing_over
+from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.connecting.handing_over import Share
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

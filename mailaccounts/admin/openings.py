@@ -11,7 +11,7 @@ from mailaccounts.admin.account_filters import Choice
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import BreakGlass
 from mailaccounts.selectors import is_open
-from mailaccounts.services import break_glass
+from mailaccounts.services.trail import break_glass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import Quarantined
-from mailaccounts.services.quarantine import release
+from mailaccounts.services.syncing.quarantine import release
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -14,7 +14,7 @@ from mailaccounts.models import OAuthClient
 from mailaccounts.oauth.google import GoogleProvider
 from mailaccounts.oauth.provider import AdminConsentProvider, AppOnlyProvider
 from mailaccounts.rules import powershell
-from mailaccounts.services import clients
+from mailaccounts.services.registering import clients
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from mailaccounts.models import TenantAccess
-    from mailaccounts.services.tenants import Refused
+    from mailaccounts.services.organisations.tenants import Refused
 
 GOOGLE_CONSOLE = "https://admin.google.com/ac/owl/domainwidedelegation"
 

@@ -17,7 +17,9 @@ from mailaccounts.admin.tenant_words import Candidate, missing_lines, permission
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.hooks import hooks
 from mailaccounts.models import OAuthClient, TenantAccess
-from mailaccounts.services import admin_consent, canary, registrations, tenants
+from mailaccounts.services.consents import admin_consent
+from mailaccounts.services.organisations import canary, tenants
+from mailaccounts.services.registering import registrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import WebhookDelivery
-from mailaccounts.services.webhook import send_again
+from mailaccounts.services.telling.webhook import send_again
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -14,14 +14,14 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import InvalidInput, UnknownHosts
 from mailaccounts.mail.types import SCHEMES, Endpoint, Security
 from mailaccounts.presets import ProviderPreset, find
-from mailaccounts.services.account_draft import AccountDraft
+from mailaccounts.services.connecting.account_draft import AccountDraft
 
 if TYPE_CHECKING:
     from datetime import date
 
     from mailaccounts.models import MailAccount
-    from mailaccounts.services.detect import Detection
-    from mailaccounts.services.wish import Wish
+    from mailaccounts.services.connecting.detect import Detection
+    from mailaccounts.services.connecting.wish import Wish
 
 SECURITY_CHOICES = [(Security.TLS, _("TLS")), (Security.STARTTLS, _("STARTTLS"))]
 

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from mailaccounts.services import break_glass
+from mailaccounts.services.trail import break_glass
 
 FEWEST_WORDS = 3
 

@@ -14,9 +14,10 @@ from mailaccounts.backends.registry import backends
 from mailaccounts.conf import settings
 from mailaccounts.models import MailAccount, OAuthClient, TenantAccess
 from mailaccounts.presets import for_mailbox
-from mailaccounts.services import apponly, clients
-from mailaccounts.services.campaign import Selection
-from mailaccounts.services.consent import backend_slug
+from mailaccounts.services.campaigns.campaign import Selection
+from mailaccounts.services.consents.consent import backend_slug
+from mailaccounts.services.organisations import apponly
+from mailaccounts.services.registering import clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,7 +77,7 @@ class CampaignForm(forms.Form):
         )
 
     def plan(self, pilot: Sequence[str]) -> dict[str, Any]:
-        """What ``services.campaign.create`` wants to know."""
+        """What ``services.campaigns.campaign.create`` wants to know."""
         data = self.cleaned_data
         return {
             "name": data["name"],

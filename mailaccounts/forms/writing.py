@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from mailaccounts.mail import typed
 from mailaccounts.models import MailAccount, Role
-from mailaccounts.services import drafts
-from mailaccounts.services.drafts import Written
+from mailaccounts.services.sending import drafts
+from mailaccounts.services.sending.drafts import Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,5 +1,5 @@
 """What the search of messages works with, which each database has a way of its own for. Both follow the table by
-themselves, whoever writes to it: SQLite by triggers (services/triggers.py), since these don't outlive its migrations."""
+themselves, whoever writes to it: SQLite by triggers (services/storing/triggers.py), since these don't outlive its migrations."""
 
 from django.db import migrations
 

@@ -1,5 +1,5 @@
 """PostgreSQL itself sees to it that the audit trail and looks at mail are written once: it refuses to change a row or to
-delete it, whoever asks. SQLite is taught in services/triggers.py, since triggers don't outlive its migrations.
+delete it, whoever asks. SQLite is taught in services/storing/triggers.py, since triggers don't outlive its migrations.
 
 Two things happen to such a row all the same. A column that names a user or a message is emptied when that is gone, and
 a look goes when its account goes. At the end of the transaction they have to be gone indeed.

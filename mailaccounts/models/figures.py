@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 class DailyFigures(models.Model):
     """How many accounts there were on a day: ``accounts`` by kind of sign-in ("" for none) and, within it, by state
-    (services.figures.State)."""
+    (services.running.figures.State)."""
 
     day = models.DateField(primary_key=True)
     accounts = models.JSONField(default=dict)

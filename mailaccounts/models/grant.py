@@ -68,7 +68,7 @@ class ConsentAttempt(models.Model):
     """A consent under way: belongs to one signed-in user, lives ten minutes, is used once.
 
     ``state_hash`` is the SHA-256 of the OAuth state; ``flow`` (state, nonce, PKCE verifier) is sealed. ``account`` is
-    None for a mailbox that isn't connected yet; ``wish`` then holds what it is to become (services.consent.Wish).
+    None for a mailbox that isn't connected yet; ``wish`` then holds what it is to become (services.connecting.wish).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 class Thread(models.Model):
     """A conversation within one account.
 
-    What a list shows of it is kept beside it (services.summaries), of those messages that weren't expunged: their
-    number ``length``, how many of them are ``unread``, whether one is ``flagged`` or has attachments, and when the
+    What a list shows of it is kept beside it (services.storing.summaries), of those messages that weren't expunged:
+    their number ``length``, how many of them are ``unread``, whether one is ``flagged`` or has attachments, and when the
     newest came, None when nothing is left.
     """
 

@@ -43,7 +43,7 @@ class MigrationStep(models.Model):
     ``code`` and ``message`` are the error's, when it failed or waits to be tried again at ``next_at``. ``pilot``
     accounts go first.
     ``invitation`` is the hash of what makes the owner's link work once. ``before`` and ``after`` are backend slugs,
-    ``wish`` what the new sign-in is for (services.wish.Wish), ``scopes`` what was granted, ``snapshot`` what the
+    ``wish`` what the new sign-in is for (services.connecting.wish), ``scopes`` what was granted, ``snapshot`` what the
     server held before the switch, ``certificate`` what a comparison found after it; both name the owner's folders.
     ``fetched_again`` are the bodies that a sync has asked for since the switch though they were stored.
     ``taken_back_by`` is the administrator who wants the account to go back with its group.

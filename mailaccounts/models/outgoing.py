@@ -45,7 +45,7 @@ class Outgoing(models.Model):
     ``sender`` is the Alias it is from, "" for the account's own address; ``forwards`` the message that it passes on.
 
     ``quoted`` is what we put into it of the message that it answers or passes on, which was in ``quoted_from``: it is
-    taken out again when its author may not read that message any more (services/quoted.py).
+    taken out again when its author may not read that message any more (services/sending/quoted.py).
 
     ``raw`` is the message in wire form, made when it is queued, so that every attempt and the copy in Sent are the
     same. Once a copy is in Sent, neither it nor the bodies are kept here, unless it ``is_short`` of recipients.

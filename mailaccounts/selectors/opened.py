@@ -1,4 +1,4 @@
-"""Mailboxes that somebody other than their owner opened for a while, giving a reason (services.break_glass)."""
+"""Mailboxes that somebody other than their owner opened for a while, giving a reason (services.trail.break_glass)."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from django import template
 from django.urls import reverse
 
-from mailaccounts.services import needs
+from mailaccounts.services.telling import needs
 
 if TYPE_CHECKING:
-    from mailaccounts.services.needs import Need
+    from mailaccounts.services.telling.needs import Need
 
 register = template.Library()
 

@@ -17,7 +17,7 @@ from mailaccounts.models import (
     Shown,
     Visibility,
 )
-from mailaccounts.services import break_glass
+from mailaccounts.services.trail import break_glass
 
 if TYPE_CHECKING:
     from datetime import datetime

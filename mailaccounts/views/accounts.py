@@ -10,8 +10,8 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_POST
 
 from mailaccounts import selectors
-from mailaccounts.services import consent
-from mailaccounts.services.due import sync_soon
+from mailaccounts.services.consents import consent
+from mailaccounts.services.syncing.due import sync_soon
 from mailaccounts.views import describe, health
 from mailaccounts.views.access import managed_account, private, visible_account
 from mailaccounts.views.banner import banner

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_GET
 from mailaccounts import selectors
 from mailaccounts.errors import MailAccountsError, TooManyAttempts
 from mailaccounts.mail.pictures import picture_type
-from mailaccounts.services import attached, looks, pictures
+from mailaccounts.services.inbox import attached, pictures
+from mailaccounts.services.trail import looks
 from mailaccounts.views.access import private
 from mailaccounts.views.describe import Problem
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailaccounts.services import clients, consent
-from mailaccounts.services.detect import provider_of
-from mailaccounts.services.offered import exchanger_of
+from mailaccounts.services.connecting.detect import provider_of
+from mailaccounts.services.consents import consent
+from mailaccounts.services.consents.offered import exchanger_of
+from mailaccounts.services.registering import clients
 from mailaccounts.views.describe import names
 from mailaccounts.views.health import announcement
 

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods
 from mailaccounts.forms.depth import BeginForm
 from mailaccounts.hooks import hooks
 from mailaccounts.models import AccountStatus, Ending, MailAccount, Preview
-from mailaccounts.services import preview as previewing
-from mailaccounts.services.begin import begin as begin_reading
+from mailaccounts.services.connecting.begin import begin as begin_reading
+from mailaccounts.services.syncing import preview as previewing
 from mailaccounts.views.access import managed_account, private
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from mailaccounts.models import MigrationRun, MigrationStep
 from mailaccounts.rules.migration_states import UNDER_WAY, MigrationState
 from mailaccounts.rules.projection import finish
-from mailaccounts.services.campaign import WAY_BACK
+from mailaccounts.services.campaigns.campaign import WAY_BACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

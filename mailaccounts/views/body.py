@@ -12,7 +12,8 @@ from django.views.decorators.http import require_GET
 from mailaccounts import selectors
 from mailaccounts.mail.pictures import pictures_in, show_pictures
 from mailaccounts.mail.quotes import fold_html
-from mailaccounts.services import looks, pictures
+from mailaccounts.services.inbox import pictures
+from mailaccounts.services.trail import looks
 from mailaccounts.views.access import private
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from mailaccounts.forms.campaign import CampaignForm
 from mailaccounts.models import MigrationRun
 from mailaccounts.rules.cells import harmless
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import campaign, readiness
-from mailaccounts.services.readiness import Way
+from mailaccounts.services.campaigns import campaign, readiness
+from mailaccounts.services.campaigns.readiness import Way
 from mailaccounts.views import board as boards
 from mailaccounts.views import describe
 from mailaccounts.views.access import administrators, careful
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from mailaccounts.services.readiness import Readiness
+    from mailaccounts.services.campaigns.readiness import Readiness
     from mailaccounts.views.access import Request
 
 SHOWN = 500  # accounts in the table of those who can move

@@ -13,10 +13,10 @@ from mailaccounts import selectors
 from mailaccounts.errors import AlreadyConnected, AuthenticationRejected, MailAccountsError, Remedy, UnknownHosts
 from mailaccounts.forms.accounts import ConnectForm, ConsentForm, ReconnectForm
 from mailaccounts.models import AccountStatus
-from mailaccounts.services import connect as connecting
-from mailaccounts.services import consent
-from mailaccounts.services.detect import How, detect, hosts, provider_of, told
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting import connect as connecting
+from mailaccounts.services.connecting.detect import How, detect, hosts, provider_of, told
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.consents import consent
 from mailaccounts.views import describe
 from mailaccounts.views.access import careful, managed_account
 from mailaccounts.views.oauth import consent_context, leave_for, leave_with
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from mailaccounts.models import MailAccount
-    from mailaccounts.services.account_draft import AccountDraft
+    from mailaccounts.services.connecting.account_draft import AccountDraft
     from mailaccounts.views.access import Request
 
 Context = dict[str, Any]

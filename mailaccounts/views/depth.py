@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from mailaccounts.forms.depth import DepthForm
-from mailaccounts.services.depth import reach_back
+from mailaccounts.services.syncing.depth import reach_back
 from mailaccounts.views.access import managed_account, private
 
 if TYPE_CHECKING:

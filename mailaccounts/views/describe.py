@@ -12,7 +12,7 @@ from django.utils import timezone
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import Credential, CredentialState, MailAccount, Message
 from mailaccounts.selectors import quarantined_of
-from mailaccounts.services.detect import How
+from mailaccounts.services.connecting.detect import How
 from mailaccounts.views import folder_rows
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mailaccounts.errors import MailAccountsError
-    from mailaccounts.services.detect import Detection
+    from mailaccounts.services.connecting.detect import Detection
     from mailaccounts.views.folder_rows import FolderRow
 
 FOUND_BY = {

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from mailaccounts import selectors
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.forms.accounts import DisconnectForm
-from mailaccounts.services import disconnect as disconnecting
+from mailaccounts.services.connecting import disconnect as disconnecting
 from mailaccounts.views import describe
 from mailaccounts.views.access import careful, managed_account, private
 from mailaccounts.views.receipt import Receipt

@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q
 from mailaccounts.mail.types import FolderRole
 from mailaccounts.models import MessageUid
 from mailaccounts.rules import labels
-from mailaccounts.services.folders import LEFT_OUT
+from mailaccounts.services.storing.folders import LEFT_OUT
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from mailaccounts.errors import NoticeError, NoticeSettled
-from mailaccounts.services import notices
+from mailaccounts.services.telling import notices
 from mailaccounts.views import describe
 from mailaccounts.views.access import private
 

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.timesince import timeuntil
 
 from mailaccounts.models import AccountStatus, Credential, CredentialState, MailAccount, Message
-from mailaccounts.services.detect import provider_of
+from mailaccounts.services.connecting.detect import provider_of
 from mailaccounts.views import describe
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from mailaccounts.errors import InvitationError, InvitationExpired, InvitationReplaced, InvitationUsed
-from mailaccounts.services import invitations
+from mailaccounts.services.campaigns import invitations
 from mailaccounts.views import describe
 from mailaccounts.views.access import private
 

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from mailaccounts.services import retention
+from mailaccounts.services.syncing import retention
 from mailaccounts.views.access import managed_account, private
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from mailaccounts import selectors
 from mailaccounts.models import Act
-from mailaccounts.services import actions
+from mailaccounts.services.inbox import actions
 from mailaccounts.views.access import private
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from mailaccounts.conf import settings
 from mailaccounts.errors import MailAccountsError, TooManyAttempts
 from mailaccounts.models import AccountStatus
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import consent, migrate, rollback, steps
-from mailaccounts.services.attempts import count_attempt
-from mailaccounts.services.offered import exchanger_of
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.consents import consent
+from mailaccounts.services.consents.offered import exchanger_of
+from mailaccounts.services.limits.attempts import count_attempt
+from mailaccounts.services.moving import migrate, rollback, steps
 from mailaccounts.views import describe
 from mailaccounts.views.access import careful, managed_account, private, visible_account
 from mailaccounts.views.banner import banner

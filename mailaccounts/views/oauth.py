@@ -18,10 +18,12 @@ from mailaccounts.errors import ConsentExpired, MailAccountsError, SignedOut
 from mailaccounts.forms.accounts import ConsentForm, SmtpForm
 from mailaccounts.hooks import hooks
 from mailaccounts.models import OutgoingState
-from mailaccounts.services import clients, consent, consent_attempts
-from mailaccounts.services.detect import smtp_of
-from mailaccounts.services.identity import pinned
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting import consent_attempts
+from mailaccounts.services.connecting.detect import smtp_of
+from mailaccounts.services.connecting.identity import pinned
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.consents import consent
+from mailaccounts.services.registering import clients
 from mailaccounts.views import describe
 from mailaccounts.views.access import careful, managed_account, private
 from mailaccounts.views.way import switched_context

@@ -13,7 +13,8 @@ from mailaccounts import selectors
 from mailaccounts.forms.break_glass import OpenForm
 from mailaccounts.hooks import hooks
 from mailaccounts.models import Message
-from mailaccounts.services import break_glass, browse, looks
+from mailaccounts.services.inbox import browse
+from mailaccounts.services.trail import break_glass, looks
 from mailaccounts.views.access import private
 from mailaccounts.views.thread import tell_people
 

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 from mailaccounts import selectors
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import Filing, OutgoingState
-from mailaccounts.services import drafts as writing
-from mailaccounts.services import outbox as post
+from mailaccounts.services.sending import drafts as writing
+from mailaccounts.services.sending import outbox as post
 from mailaccounts.views.access import private
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from mailaccounts import selectors
 from mailaccounts.forms.privacy import BlockForm, ShownForm, VisibilityForm
 from mailaccounts.models import Shown, Visibility
-from mailaccounts.services import directory
-from mailaccounts.services import privacy as service
+from mailaccounts.services.people import directory
+from mailaccounts.services.people import privacy as service
 from mailaccounts.views.access import managed_account, private
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from mailaccounts.errors import TooManyAttempts
-from mailaccounts.services.attempts import count_attempt
-from mailaccounts.services.probe import probe_account
-from mailaccounts.services.probe_words import NAMES, SERVERS, words
+from mailaccounts.services.limits.attempts import count_attempt
+from mailaccounts.services.signing_in.probe import probe_account
+from mailaccounts.services.signing_in.probe_words import NAMES, SERVERS, words
 from mailaccounts.views import describe
 from mailaccounts.views.access import managed_account, private
 

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from mailaccounts.conf import settings
-from mailaccounts.services import ready
+from mailaccounts.services.running import ready
 
 
 @never_cache
@@ -42,6 +42,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         raise Http404
     if find_spec("prometheus_client") is None:
         raise Http404
-    from mailaccounts.services.metrics import CONTENT_TYPE_LATEST, exposition
+    from mailaccounts.services.running.metrics import CONTENT_TYPE_LATEST, exposition
 
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from mailaccounts import selectors
-from mailaccounts.services.quarantine import release
+from mailaccounts.services.syncing.quarantine import release
 from mailaccounts.views.access import managed_account, private, visible_account
 
 if TYPE_CHECKING:

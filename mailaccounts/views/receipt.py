@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import AuditEntry
-from mailaccounts.services import signatures
-from mailaccounts.services.disconnect import Reason
-from mailaccounts.services.give_back import PATIENCE, Outcome
-from mailaccounts.services.signatures import Verdict
+from mailaccounts.services.connecting.disconnect import Reason
+from mailaccounts.services.signing_in.give_back import PATIENCE, Outcome
+from mailaccounts.services.trail import signatures
+from mailaccounts.services.trail.signatures import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_http_methods
 
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.forms.accounts import ReconnectForm, ServersForm
-from mailaccounts.services import connect, consent
-from mailaccounts.services.detect import provider_of
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting import connect
+from mailaccounts.services.connecting.detect import provider_of
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.consents import consent
 from mailaccounts.views import describe
 from mailaccounts.views.access import careful, managed_account
 from mailaccounts.views.oauth import leave_for

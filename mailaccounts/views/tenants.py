@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mailaccounts.errors import ConsentExpired, MailAccountsError
 from mailaccounts.models import OAuthClient
-from mailaccounts.services import admin_consent
+from mailaccounts.services.consents import admin_consent
 from mailaccounts.views.access import careful, private
 
 if TYPE_CHECKING:

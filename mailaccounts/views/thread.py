@@ -19,7 +19,7 @@ from mailaccounts.mail.pictures import PICTURE_TYPES
 from mailaccounts.mail.quotes import passages
 from mailaccounts.models import Role
 from mailaccounts.selectors import Access
-from mailaccounts.services import looks
+from mailaccounts.services.trail import looks
 from mailaccounts.views.access import private
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mailaccounts.conf import settings
 from mailaccounts.models import MigrationStep
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import migrate, rollback, steps
+from mailaccounts.services.moving import migrate, rollback, steps
 from mailaccounts.views import describe
 
 if TYPE_CHECKING:

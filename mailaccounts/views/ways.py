@@ -9,7 +9,8 @@ from django.http import Http404
 
 from mailaccounts.backends.base import CredentialBackend, FormBackend
 from mailaccounts.backends.registry import backends
-from mailaccounts.services import clients, consent
+from mailaccounts.services.consents import consent
+from mailaccounts.services.registering import clients
 from mailaccounts.views.describe import names
 from mailaccounts.views.health import announcement
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, QueryDict
 
     from mailaccounts.presets import ProviderPreset
-    from mailaccounts.services.consent import Offer
+    from mailaccounts.services.consents.consent import Offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

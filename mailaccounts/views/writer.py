@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.forms.writing import AliasForm, WriterForm
-from mailaccounts.services import writer as service
+from mailaccounts.services.sending import writer as service
 from mailaccounts.views.access import managed_account, private
 from mailaccounts.views.describe import Problem
 

@@ -18,7 +18,8 @@ from mailaccounts.forms.writing import WritingForm, begun_with, typed_in
 from mailaccounts.mail import typed
 from mailaccounts.mail.compose import Enclosure
 from mailaccounts.models import EDITABLE, NEEDS_SOMEBODY, Message, Outgoing
-from mailaccounts.services import answer, drafts, looks, originals, outbox
+from mailaccounts.services.sending import answer, drafts, originals, outbox
+from mailaccounts.services.trail import looks
 from mailaccounts.views.access import private
 from mailaccounts.views.describe import Problem
 

@@ -8,7 +8,8 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from mailaccounts.models import MailAccount, MigrationRun, MigrationStep, OAuthClient, TenantAccess
-from mailaccounts.services import campaign, invitations, readiness, steps
+from mailaccounts.services.campaigns import campaign, invitations, readiness
+from mailaccounts.services.moving import steps
 from tests.app.builders import make_account, make_client, make_credential, make_user
 
 

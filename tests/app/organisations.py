@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from mailaccounts.crypto import Secret
 from mailaccounts.models import OAuthClient, TenantAccess
-from mailaccounts.services import migrate, steps
-from mailaccounts.services.connect import host_columns
-from mailaccounts.services.own_name import own_name
+from mailaccounts.services.campaigns.own_name import own_name
+from mailaccounts.services.connecting.connect import host_columns
+from mailaccounts.services.moving import migrate, steps
 from mailaccounts.testing.sandbox.registrations import redirect_uris
 from tests.app.builders import make_account, make_client, make_credential
 

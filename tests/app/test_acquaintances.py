@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailaccounts.models import Blocked
-from mailaccounts.services import acquaintances
+from mailaccounts.services.people import acquaintances
 from tests.app.builders import make_account
 from tests.crm.builders import make_contact
 

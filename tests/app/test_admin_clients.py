@@ -11,7 +11,7 @@ from django.views.debug import ExceptionReporter
 
 from mailaccounts.crypto import Secret
 from mailaccounts.models import OAuthClient
-from mailaccounts.services import clients, registrations
+from mailaccounts.services.registering import clients, registrations
 from tests.app.admin_pages import ADD, FORM, LIST, add, form_of, page_of, problems
 from tests.app.builders import make_client, make_grant
 from tests.unit.keys import certificate_pem, private_pem, service_account_key

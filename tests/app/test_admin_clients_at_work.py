@@ -16,7 +16,7 @@ from django.utils import timezone
 from mailaccounts.crypto import Key, Secret
 from mailaccounts.errors import ClientSecretExpired
 from mailaccounts.models import OAuthClient
-from mailaccounts.services import clients, registrations
+from mailaccounts.services.registering import clients, registrations
 from tests.app.admin_pages import ADD, FORM, LIST, page_of
 from tests.app.builders import make_client, make_user
 

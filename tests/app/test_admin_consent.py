@@ -24,7 +24,7 @@ from mailaccounts.errors import (
 )
 from mailaccounts.models import AuditEntry, ConsentAttempt, Grant, OAuthClient, TenantAccess
 from mailaccounts.oauth.clouds import PERSONAL
-from mailaccounts.services import admin_consent, consent
+from mailaccounts.services.consents import admin_consent, consent
 from tests.app.builders import make_user
 from tests.app.organisations import ADMIN_CONSENT_URI, let_in, registered
 from tests.sandbox_fixtures import new_user

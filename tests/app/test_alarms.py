@@ -16,8 +16,10 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.mail.types import Endpoint, Security
 from mailaccounts.models import Alarm, Beat, MailAccount, ServerCertificate
-from mailaccounts.services import alarms, operators, server_certificates, troubles
-from mailaccounts.services.safely import safely
+from mailaccounts.services.running import alarms
+from mailaccounts.services.signing_in import server_certificates
+from mailaccounts.services.telling import operators, troubles
+from mailaccounts.services.telling.safely import safely
 from tests.app.builders import make_account, make_client
 from tests.app.staff import make_staff
 

@@ -11,8 +11,8 @@ from django.core.cache import cache, caches
 
 from mailaccounts.errors import AllowanceSpent
 from mailaccounts.mail.types import Traffic
-from mailaccounts.services import budget
-from mailaccounts.services.budget import Meter, rest
+from mailaccounts.services.limits import budget
+from mailaccounts.services.limits.budget import Meter, rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

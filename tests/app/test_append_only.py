@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from mailaccounts.models import AccountStatus, AuditAction, AuditEntry, Look, MailAccount
-from mailaccounts.services import audit, looks
+from mailaccounts.services.trail import audit, looks
 from tests.app.builders import make_account, make_message, make_user
 
 if TYPE_CHECKING:

@@ -23,13 +23,14 @@ from mailaccounts.errors import (
 )
 from mailaccounts.models import AuditAction, AuditEntry, Grant, GrantStatus, MailAccount, OAuthClient, TenantAccess
 from mailaccounts.oauth.types import GrantState
-from mailaccounts.services import apponly, clients
-from mailaccounts.services.account_draft import AccountDraft
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.login import open_imap, open_smtp
-from mailaccounts.services.probe import probe_account
-from mailaccounts.services.sync import sync_account
-from mailaccounts.services.tokens import GrantTokens
+from mailaccounts.services.connecting.account_draft import AccountDraft
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.organisations import apponly
+from mailaccounts.services.registering import clients
+from mailaccounts.services.signing_in.login import open_imap, open_smtp
+from mailaccounts.services.signing_in.probe import probe_account
+from mailaccounts.services.signing_in.tokens import GrantTokens
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app import organisations
 from tests.app.builders import make_user
 

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from mailaccounts.models import AuditAction, AuditEntry, MailAccount
-from mailaccounts.services import audit, looks
+from mailaccounts.services.trail import audit, looks
 from tests.app.builders import make_account, make_message, make_user
 from tests.app.staff import make_staff
 

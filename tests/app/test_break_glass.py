@@ -29,9 +29,9 @@ from mailaccounts.models import (
     Visibility,
 )
 from mailaccounts.queue import Job
-from mailaccounts.services import break_glass, looks
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.erase import erase
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.connecting.erase import erase
+from mailaccounts.services.trail import break_glass, looks
 from tests.app.builders import make_account, make_message, make_user
 from tests.app.staff import make_staff
 

@@ -16,8 +16,8 @@ from mailaccounts.errors import (
     ServerDown,
     Throttled,
 )
-from mailaccounts.services import breaker
-from mailaccounts.services.breaker import guard
+from mailaccounts.services.limits import breaker
+from mailaccounts.services.limits.breaker import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,12 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from mailaccounts.models import Attachment, Folder, Message, MessageUid, Thread
-from mailaccounts.services import browse, search, summaries
+from mailaccounts.services.inbox import browse
+from mailaccounts.services.storing import search, summaries
 from tests.app.builders import make_account, make_message, make_user
 
 if TYPE_CHECKING:
     from mailaccounts.models import MailAccount
-    from mailaccounts.services.browse import Page, Wanted
+    from mailaccounts.services.inbox.browse import Page, Wanted
 
 pytestmark = pytest.mark.django_db
 

@@ -9,8 +9,8 @@ import pytest
 from django.core.cache import cache
 
 from mailaccounts.errors import NetworkError, Throttled
-from mailaccounts.services import budget
-from mailaccounts.services.budget import at_most
+from mailaccounts.services.limits import budget
+from mailaccounts.services.limits.budget import at_most
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper

@@ -12,8 +12,9 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.errors import NobodyMoves
 from mailaccounts.models import MigrationRun, MigrationStep
-from mailaccounts.services import campaign, campaign_work, resume, steps
-from mailaccounts.services.campaign import Selection
+from mailaccounts.services.campaigns import campaign, campaign_work
+from mailaccounts.services.campaigns.campaign import Selection
+from mailaccounts.services.moving import resume, steps
 from tests.app.builders import make_account, make_client, make_credential
 from tests.app.campaigns import make_campaign, make_movable, make_owner, step_of
 

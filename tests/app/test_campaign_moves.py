@@ -12,8 +12,11 @@ from django.db import connection
 
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import AuditAction, AuditEntry, CredentialState, MailAccount, MigrationStep, TenantAccess
-from mailaccounts.services import apponly, campaign, campaign_work, clients, readiness, rollback
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.campaigns import campaign, campaign_work, readiness
+from mailaccounts.services.moving import rollback
+from mailaccounts.services.organisations import apponly
+from mailaccounts.services.registering import clients
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.campaigns import make_administrator, make_owner, step_of
 from tests.app.organisations import let_in, registered
 from tests.sandbox_crm import connect_by_password, switch_by_consent

@@ -22,8 +22,8 @@ from mailaccounts.errors import (
     UserUnknownAtProvider,
 )
 from mailaccounts.models import AuditEntry, Grant, MailAccount, TenantAccess
-from mailaccounts.services import apponly, canary, tenants
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.organisations import apponly, canary, tenants
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_user
 from tests.app.organisations import let_in, registered
 from tests.rewriting import rewriting

@@ -22,7 +22,7 @@ from mailaccounts.models import OAuthClient
 from mailaccounts.oauth.google import GoogleProvider
 from mailaccounts.oauth.oidc import OidcProvider
 from mailaccounts.oauth.types import ConsentRequest
-from mailaccounts.services import clients, registrations
+from mailaccounts.services.registering import clients, registrations
 from tests.app.builders import make_client
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from django_q.models import OrmQ
 from crm.models import Contact, TimelineEntry
 from mailaccounts import tasks
 from mailaccounts.models import MailAccount, Message, MessageUid, Quarantined
-from mailaccounts.services import lease
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.limits import lease
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential, make_message
 from tests.crm.builders import make_contact
 from tests.integration.mailboxes import imap_of

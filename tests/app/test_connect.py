@@ -30,11 +30,11 @@ from mailaccounts.errors import (
 )
 from mailaccounts.mail.types import Endpoint, Security
 from mailaccounts.models import AccountStatus, Credential, CredentialState, Folder, Grant, MailAccount, MessageUid
-from mailaccounts.services import lease
-from mailaccounts.services.account_draft import AccountDraft
-from mailaccounts.services.connect import connect, reconnect
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.login import open_imap, open_smtp
+from mailaccounts.services.connecting.account_draft import AccountDraft
+from mailaccounts.services.connecting.connect import connect, reconnect
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.limits import lease
+from mailaccounts.services.signing_in.login import open_imap, open_smtp
 from mailaccounts.signals import account_status_changed
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import store_message

@@ -30,9 +30,9 @@ from mailaccounts.errors import (
 )
 from mailaccounts.models import ConsentAttempt, Grant, MailAccount, OAuthClient
 from mailaccounts.oauth.discovery import documents
-from mailaccounts.services import consent
-from mailaccounts.services.login import open_imap
-from mailaccounts.services.tokens import GrantTokens
+from mailaccounts.services.consents import consent
+from mailaccounts.services.signing_in.login import open_imap
+from mailaccounts.services.signing_in.tokens import GrantTokens
 from tests.app.builders import make_account, make_user
 from tests.sandbox_crm import REDIRECT_URI, connect_by_password, leave_for_consent, switch_by_consent
 

@@ -25,9 +25,9 @@ from mailaccounts.errors import (
     TooManyAttempts,
 )
 from mailaccounts.models import AuditAction, AuditEntry, ConsentAttempt, Credential, Grant, MailAccount, OAuthClient
-from mailaccounts.services import consent
-from mailaccounts.services.login import open_imap, open_smtp
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.consents import consent
+from mailaccounts.services.signing_in.login import open_imap, open_smtp
 from tests.app.builders import make_account, make_user
 from tests.sandbox_crm import REDIRECT_URI, connect_by_consent, connect_by_password, draft_of, leave_to_connect
 
@@ -215,7 +215,7 @@ def test_a_database_that_fails_stores_nothing_and_gives_the_grant_back(
     def fail(*_: Any, **__: Any) -> None:
         raise IntegrityError("on purpose")
 
-    monkeypatch.setattr("mailaccounts.services.connect.note", fail)  # the last thing in the transaction
+    monkeypatch.setattr("mailaccounts.services.connecting.connect.note", fail)  # the last thing in the transaction
     with pytest.raises(IntegrityError):
         connect_by_consent(anna, make_user())
     assert nothing_is_stored()

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from mailaccounts.errors import NetworkError, ScopeMissing, SendingNotAllowed, WrongIdentity
 from mailaccounts.models import AuditAction, AuditEntry, Credential, Folder, Grant, MailAccount
-from mailaccounts.services import consent
-from mailaccounts.services.login import open_imap, open_smtp
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.consents import consent
+from mailaccounts.services.signing_in.login import open_imap, open_smtp
 from tests.app.builders import make_user
 from tests.sandbox_crm import come_back, connect_by_consent, leave, leave_for_consent, leave_to_connect
 

@@ -10,9 +10,9 @@ import pytest
 
 from mailaccounts.errors import AnotherAddress, MailboxRefused, WrongIdentity
 from mailaccounts.models import AuditEntry, Credential, Grant, MailAccount
-from mailaccounts.services.identity import is_shared
-from mailaccounts.services.login import open_imap, open_smtp
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting.identity import is_shared
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.signing_in.login import open_imap, open_smtp
 from tests.app.builders import make_user
 from tests.sandbox_crm import (
     connect_by_consent,

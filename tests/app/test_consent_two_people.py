@@ -9,9 +9,10 @@ import pytest
 
 from mailaccounts.errors import WrongIdentity
 from mailaccounts.models import Grant, MailAccount
-from mailaccounts.services import granted, proof
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.login import open_imap
+from mailaccounts.services.connecting import granted
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.moving import proof
+from mailaccounts.services.signing_in.login import open_imap
 from tests.app.builders import make_user
 from tests.sandbox_crm import come_back, connect_by_password, leave_for_consent
 from tests.sandbox_fixtures import SandboxMailbox

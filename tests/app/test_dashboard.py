@@ -15,7 +15,8 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.models import DailyFigures, HourlyFigures, MailAccount, Tally
 from mailaccounts.presets import ProviderLimits
-from mailaccounts.services import budget, figures, situation, slots
+from mailaccounts.services.limits import budget, slots
+from mailaccounts.services.running import figures, situation
 from tests.app.builders import make_account, make_client, make_credential, make_grant, make_user
 from tests.app.crowd import make_accounts
 from tests.app.staff import make_staff

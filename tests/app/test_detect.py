@@ -12,7 +12,7 @@ import pytest
 from mailaccounts import conf
 from mailaccounts.errors import TooManyAttempts
 from mailaccounts.presets import PRESETS
-from mailaccounts.services.detect import DNS_SECONDS, SECONDS, Detection, How, detect
+from mailaccounts.services.connecting.detect import DNS_SECONDS, SECONDS, Detection, How, detect
 from tests.domains import Page, configuration, names
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def domain(dns_server: DnsServer, web_server: WebServer, monkeypatch: pytest.Mon
 
 def give(monkeypatch: pytest.MonkeyPatch, *, seconds: float, dns_seconds: float) -> None:
     """So long everything may take. A busy machine needs more than the product allows itself."""
-    monkeypatch.setattr("mailaccounts.services.detect.SECONDS", seconds)
-    monkeypatch.setattr("mailaccounts.services.detect.DNS_SECONDS", dns_seconds)
+    monkeypatch.setattr("mailaccounts.services.connecting.detect.SECONDS", seconds)
+    monkeypatch.setattr("mailaccounts.services.connecting.detect.DNS_SECONDS", dns_seconds)
 
 
 def urls(found: Detection) -> tuple[str, str]:

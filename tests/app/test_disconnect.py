@@ -28,10 +28,10 @@ from mailaccounts.models import (
 )
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.selectors import receipts
-from mailaccounts.services import disconnect as disconnecting
-from mailaccounts.services.connect import reconnect
-from mailaccounts.services.due import enqueue_due, sync_soon
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.connecting import disconnect as disconnecting
+from mailaccounts.services.connecting.connect import reconnect
+from mailaccounts.services.syncing.due import enqueue_due, sync_soon
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.signals import account_status_changed
 from mailaccounts.views.receipt import Receipt
 from tests.app.builders import make_account, make_client, make_credential, make_grant, make_user
@@ -249,7 +249,7 @@ def test_a_crash_before_the_commit_leaves_everything_as_it_was(
         raise Crash
 
     with monkeypatch.context() as patch, pytest.raises(Crash):
-        patch.setattr(f"mailaccounts.services.disconnect.{at}", crash)
+        patch.setattr(f"mailaccounts.services.connecting.disconnect.{at}", crash)
         disconnect(account, erase_mail=True)
     before = (account.status, account.next_sync_at)
     account.refresh_from_db()

@@ -17,12 +17,12 @@ from mailaccounts import tasks
 from mailaccounts.models import Folder, MailAccount, Message, MessageUid, Participant, Thread, ThreadKey
 from mailaccounts.queue import Job
 from mailaccounts.selectors import messages_for, receipts
-from mailaccounts.services import disconnect as disconnecting
-from mailaccounts.services import erase as erasing
-from mailaccounts.services import lease
-from mailaccounts.services.disconnect import Reason, cut
-from mailaccounts.services.due import enqueue_due
-from mailaccounts.services.erase import erase
+from mailaccounts.services.connecting import disconnect as disconnecting
+from mailaccounts.services.connecting import erase as erasing
+from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.connecting.erase import erase
+from mailaccounts.services.limits import lease
+from mailaccounts.services.syncing.due import enqueue_due
 from mailaccounts.views.receipt import Receipt
 from tests.app.builders import make_account, make_credential
 from tests.crm.builders import make_contact, store_message

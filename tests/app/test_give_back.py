@@ -17,10 +17,10 @@ from mailaccounts.models import Credential, Grant, GrantStatus, MailAccount, OAu
 from mailaccounts.oauth.discovery import Metadata
 from mailaccounts.oauth.microsoft import MicrosoftProvider
 from mailaccounts.selectors import receipts
-from mailaccounts.services import clients
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.give_back import PATIENCE, Outcome, give_back, let_go
-from mailaccounts.services.tokens import GrantTokens
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.registering import clients
+from mailaccounts.services.signing_in.give_back import PATIENCE, Outcome, give_back, let_go
+from mailaccounts.services.signing_in.tokens import GrantTokens
 from mailaccounts.views.receipt import Permission, Receipt
 from tests.app.builders import make_account, make_credential, make_grant, make_user
 from tests.rewriting import rewriting

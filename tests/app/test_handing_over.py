@@ -12,8 +12,10 @@ from mailaccounts import selectors, tasks
 from mailaccounts.hooks import Hooks
 from mailaccounts.models import AccountStatus, Folder, MailAccount, Message, Outgoing, Shown, Visibility
 from mailaccounts.selectors import Access
-from mailaccounts.services import handing_over, lease, removal
-from mailaccounts.services.disconnect import Reason, cut
+from mailaccounts.services.connecting import handing_over
+from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.limits import lease
+from mailaccounts.services.storing import removal
 from mailaccounts.views.receipt import Receipt
 from tests.app.builders import make_account, make_credential, make_outgoing, make_user
 from tests.app.staff import make_staff

@@ -11,8 +11,8 @@ from django.core import mail
 from django.utils import timezone
 
 from mailaccounts.models import MigrationStep
-from mailaccounts.services import campaign, invitations
-from mailaccounts.services.campaign_work import begin
+from mailaccounts.services.campaigns import campaign, invitations
+from mailaccounts.services.campaigns.campaign_work import begin
 from tests.app.campaigns import make_campaign, make_movable, make_owner, step_of
 from tests.app.pages import problem
 

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from mailaccounts import tasks
 from mailaccounts.models import AuditEntry, MailAccount, Message, Tally
-from mailaccounts.services import removal, retention
+from mailaccounts.services.storing import removal
+from mailaccounts.services.syncing import retention
 from tests.app.builders import make_account, make_message, make_outgoing, make_user
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from mailaccounts.errors import LeaseLost
 from mailaccounts.models import MailAccount
-from mailaccounts.services import lease
+from mailaccounts.services.limits import lease
 from tests.app.builders import make_account
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,10 +14,10 @@ from mailaccounts.backends.password import PasswordBackend
 from mailaccounts.crypto import Secret
 from mailaccounts.errors import GrantRevoked, PasswordRejected, TokenRejected
 from mailaccounts.models import Credential, CredentialState, Grant, GrantStatus, MailAccount
-from mailaccounts.services import login
-from mailaccounts.services.login import open_imap, open_smtp, verify
-from mailaccounts.services.probe import probe_account
-from mailaccounts.services.tokens import GrantTokens, IssuedTokens
+from mailaccounts.services.signing_in import login
+from mailaccounts.services.signing_in.login import open_imap, open_smtp, verify
+from mailaccounts.services.signing_in.probe import probe_account
+from mailaccounts.services.signing_in.tokens import GrantTokens, IssuedTokens
 from tests.app.builders import make_account, make_user
 from tests.sandbox_crm import connect_by_password, issue, make_real_grant, switch_by_consent
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailaccounts.models import Look, Message
-from mailaccounts.services import looks
+from mailaccounts.services.trail import looks
 from tests.app.builders import make_account, make_message, make_user
 
 pytestmark = pytest.mark.django_db

@@ -37,9 +37,11 @@ from mailaccounts.models import (
 )
 from mailaccounts.queue import Job
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import directory, forgetting, originals, preview
-from mailaccounts.services.disconnect import Reason, cut
-from mailaccounts.services.due import sync_soon
+from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.people import directory, forgetting
+from mailaccounts.services.sending import originals
+from mailaccounts.services.syncing import preview
+from mailaccounts.services.syncing.due import sync_soon
 from tests.app.builders import make_account, make_client, make_credential, make_grant, make_message
 from tests.outgoing import queued as make_queued
 

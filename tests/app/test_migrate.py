@@ -13,14 +13,15 @@ from django_q.models import OrmQ
 from mailaccounts.crypto import Secret
 from mailaccounts.errors import AccountChanged, MailAccountsError, NetworkError, WrongIdentity
 from mailaccounts.models import AccountStatus, Credential, CredentialState, Folder, Grant, MailAccount, OAuthClient
-from mailaccounts.services import clients, migrate
-from mailaccounts.services import connect as connect_service
-from mailaccounts.services.credentials import destroy
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.granted import kept_or_given_back
-from mailaccounts.services.login import open_imap, open_smtp
-from mailaccounts.services.tokens import GrantTokens
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting import connect as connect_service
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.connecting.granted import kept_or_given_back
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.moving import migrate
+from mailaccounts.services.registering import clients
+from mailaccounts.services.signing_in.credentials import destroy
+from mailaccounts.services.signing_in.login import open_imap, open_smtp
+from mailaccounts.services.signing_in.tokens import GrantTokens
 from mailaccounts.signals import credential_switched
 from tests.app.builders import make_user
 from tests.moving import consented

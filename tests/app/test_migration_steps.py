@@ -23,10 +23,11 @@ from mailaccounts.models import (
     MigrationStep,
 )
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import clients, migrate, snapshot, steps
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.sync import sync_account
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.moving import migrate, snapshot, steps
+from mailaccounts.services.registering import clients
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_message, make_user
 from tests.letters import letter
 from tests.moving import consented

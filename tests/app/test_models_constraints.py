@@ -10,7 +10,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from mailaccounts.models import Credential, CredentialState, Folder, Grant, MailAccount, Message, OAuthClient, Outgoing
-from mailaccounts.services import search, triggers
+from mailaccounts.services.storing import search, triggers
 from tests.app.builders import (
     make_account,
     make_client,

@@ -15,9 +15,10 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.errors import AdminApprovalNeeded, DeliveryUncertain, RecipientRefused, SendingNotAllowed
 from mailaccounts.models import MailAccount, Outgoing, OutgoingState
-from mailaccounts.services import notices, outgoing
-from mailaccounts.services.credentials import reset_status
-from mailaccounts.services.outcome import active_credential_id
+from mailaccounts.services.sending import outgoing
+from mailaccounts.services.signing_in.credentials import reset_status
+from mailaccounts.services.syncing.outcome import active_credential_id
+from mailaccounts.services.telling import notices
 from tests.app.builders import make_account, make_credential, make_outgoing, make_user
 from tests.app.test_notices import REVOKED, end_sync, work
 
@@ -136,7 +137,7 @@ def test_every_page_says_it_but_those_about_it(
     said = told(anna)
     assert f"{other.address} waits for you to say how far back" in said and "Decide in the outbox" in said
     assert said.count("Reconnect it") == 1
-    from mailaccounts.services import needs
+    from mailaccounts.services.telling import needs
 
     with django_assert_num_queries(1):
         assert len(needs.of_user(account.owner)) == 3

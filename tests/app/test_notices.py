@@ -25,8 +25,9 @@ from mailaccounts.errors import (
 from mailaccounts.hooks import Hooks
 from mailaccounts.models import AccountStatus, AuditAction, AuditEntry, MailAccount
 from mailaccounts.queue import Job
-from mailaccounts.services import lease, notices
-from mailaccounts.services.outcome import active_credential_id, record_failure, record_success
+from mailaccounts.services.limits import lease
+from mailaccounts.services.syncing.outcome import active_credential_id, record_failure, record_success
+from mailaccounts.services.telling import notices
 from tests.app.builders import make_account, make_credential
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def test_who_has_recovered_before_it_was_sent_is_not_told(account: MailAccount) 
 
 
 def test_a_disconnected_account_tells_nobody(account: MailAccount) -> None:
-    from mailaccounts.services.disconnect import disconnect
+    from mailaccounts.services.connecting.disconnect import disconnect
 
     end_sync(account, REVOKED)
     disconnect(account, erase_mail=False, actor=account.owner)

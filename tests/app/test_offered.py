@@ -9,7 +9,7 @@ import pytest
 
 from mailaccounts import tasks
 from mailaccounts.models import MailAccount
-from mailaccounts.services.offered import exchanger_of
+from mailaccounts.services.consents.offered import exchanger_of
 from tests.app.builders import make_account, make_credential, make_grant
 
 if TYPE_CHECKING:

@@ -15,8 +15,11 @@ from django_q.models import OrmQ
 from mailaccounts import tasks
 from mailaccounts.models import ERASING, AccountStatus, AuditEntry, MailAccount, Preview
 from mailaccounts.queue import Job
-from mailaccounts.services import due, operate, preview, sample, watch_claims
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.checking import sample
+from mailaccounts.services.running import operate
+from mailaccounts.services.syncing import due, preview
+from mailaccounts.services.syncing.sync import sync_account
+from mailaccounts.services.watching import watch_claims
 from tests.app.builders import make_account, make_credential, make_user
 
 if TYPE_CHECKING:

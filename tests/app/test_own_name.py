@@ -19,8 +19,10 @@ from mailaccounts.models import (
     TenantAccess,
 )
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import budget, migrate, steps, tenants
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.limits import budget
+from mailaccounts.services.moving import migrate, steps
+from mailaccounts.services.organisations import tenants
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.organisations import by_password, let_in, move, registered, tokens_issued
 from tests.sandbox_crm import switch_by_consent
 from tests.sandbox_fixtures import new_user

@@ -11,10 +11,11 @@ from django.core import signing
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from mailaccounts.models import Alias, MailAccount
-from mailaccounts.services import consent_attempts, notices
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.privacy import block
-from mailaccounts.services.writer import SALT
+from mailaccounts.services.connecting import consent_attempts
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.people.privacy import block
+from mailaccounts.services.sending.writer import SALT
+from mailaccounts.services.telling import notices
 from tests.app.builders import make_account, make_client, make_credential, make_grant, make_user
 from tests.app.campaigns import invitation_for, make_campaign
 from tests.crm.builders import make_company, make_contact

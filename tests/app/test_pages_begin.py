@@ -15,13 +15,13 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from mailaccounts.models import MailAccount, Preview
-from mailaccounts.services.begin import begin
-from mailaccounts.services.compare import compare_account
-from mailaccounts.services.connect import reconnect
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.due import enqueue_due, sync_soon
-from mailaccounts.services.preview import ask
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.checking.compare import compare_account
+from mailaccounts.services.connecting.begin import begin
+from mailaccounts.services.connecting.connect import reconnect
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.syncing.due import enqueue_due, sync_soon
+from mailaccounts.services.syncing.preview import ask
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential, make_user
 from tests.app.pages import connect_data
 from tests.crm.builders import make_contact

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from mailaccounts.errors import MailboxDiffers
 from mailaccounts.models import MigrationRun, MigrationStep
-from mailaccounts.services import steps
+from mailaccounts.services.moving import steps
 from tests.app.builders import make_account, make_client, make_message, make_user
 from tests.app.campaigns import lets_in, make_administrator, make_campaign, make_movable, step_of
 from tests.app.pages import problem

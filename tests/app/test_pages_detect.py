@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from mailaccounts.models import MailAccount
-from mailaccounts.services import consent
+from mailaccounts.services.consents import consent
 from tests.app.builders import make_account, make_user
 from tests.app.pages import problem, server_data
 

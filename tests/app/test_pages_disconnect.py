@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from mailaccounts.models import AccountStatus, AuditAction, Credential, MailAccount, Message
 from mailaccounts.selectors import receipts
-from mailaccounts.services import disconnect as disconnecting
-from mailaccounts.services.audit import follow_up, note
-from mailaccounts.services.disconnect import Reason, cut
+from mailaccounts.services.connecting import disconnect as disconnecting
+from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.trail.audit import follow_up, note
 from tests.app.builders import make_account, make_credential, make_user
 from tests.app.pages import problem
 from tests.crm.builders import store_message

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mailaccounts.models import Why
-from mailaccounts.services import forgetting
+from mailaccounts.services.people import forgetting
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import store_message
 

@@ -23,8 +23,8 @@ from mailaccounts.models import (
     MigrationStep,
 )
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential, make_user
 from tests.app.pages import problem
 from tests.app.test_pages_switch import Visit

@@ -20,7 +20,8 @@ from mailaccounts.models import (
     Tally,
     Visibility,
 )
-from mailaccounts.services import directory, forgetting, looks
+from mailaccounts.services.people import directory, forgetting
+from mailaccounts.services.trail import looks
 from tests.app.builders import make_account, make_credential, make_message, make_quarantined, make_user
 from tests.crm.builders import make_contact, store_message
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from mailaccounts.models import AuditEntry, Credential, CredentialState, Folder, MailAccount
-from mailaccounts.services import clients
+from mailaccounts.services.registering import clients
 from tests.app.builders import make_account, make_credential, make_grant, make_user
 from tests.app.pages import problem, server_data
 

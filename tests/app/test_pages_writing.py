@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from mailaccounts.errors import QuotedWithdrawn
 from mailaccounts.models import Look, MailAccount, Outgoing, OutgoingState, Visibility
-from mailaccounts.services import may_send
+from mailaccounts.services.sending import may_send
 from tests.app.builders import make_account, make_message, make_outgoing, make_user
 from tests.app.pages import problem
 from tests.crm.builders import store_message

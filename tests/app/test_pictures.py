@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from mailaccounts.models import Message, Visibility
-from mailaccounts.services import pictures
+from mailaccounts.services.inbox import pictures
 from tests.app.builders import make_account, make_message, make_user
 from tests.app.test_detect import placed_in
 from tests.crm_process import wait_until

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from mailaccounts.models import Fault, Quarantined
 from mailaccounts.rules.backoff import again_after
-from mailaccounts.services import quarantine
-from mailaccounts.services.quarantine import Troublesome
+from mailaccounts.services.syncing import quarantine
+from mailaccounts.services.syncing.quarantine import Troublesome
 from tests.app.builders import make_account, make_credential, make_message, make_quarantined, make_user
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from django_q.models import OrmQ, Schedule
 from mailaccounts import tasks
 from mailaccounts.models import ERASING, AccountStatus, MailAccount
 from mailaccounts.queue import Job, enqueue, ensure_schedules
-from mailaccounts.services import lease, poll
-from mailaccounts.services.due import enqueue_due, put_back, sync_soon
-from mailaccounts.services.report import SyncReport
+from mailaccounts.services.limits import lease
+from mailaccounts.services.syncing import poll
+from mailaccounts.services.syncing.due import enqueue_due, put_back, sync_soon
+from mailaccounts.services.syncing.report import SyncReport
 from tests.app.builders import make_account, make_credential
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,8 +79,8 @@ def test_a_tick_queues_what_is_due_once() -> None:
 def test_a_job_takes_a_portion_of_what_is_due_and_each_worker_as_many(
     monkeypatch: pytest.MonkeyPatch, workers: int, size: int
 ) -> None:
-    monkeypatch.setattr("mailaccounts.services.due.PORTION", 3)
-    monkeypatch.setattr("mailaccounts.services.due.workers", lambda: workers)
+    monkeypatch.setattr("mailaccounts.services.syncing.due.PORTION", 3)
+    monkeypatch.setattr("mailaccounts.services.syncing.due.workers", lambda: workers)
     accounts = [due(9 - number).pk for number in range(7)]
     assert enqueue_due() == 7
     assert queued() == [(Job.SYNC, tuple(accounts[start : start + size])) for start in range(0, 7, size)]
@@ -122,8 +123,8 @@ def test_an_account_whose_owner_was_deactivated_is_not_synced_any_more() -> None
 
 
 def test_a_full_queue_is_not_filled_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailaccounts.services.due.FULL", 3)
-    monkeypatch.setattr("mailaccounts.services.due.PORTION", 1)
+    monkeypatch.setattr("mailaccounts.services.syncing.due.FULL", 3)
+    monkeypatch.setattr("mailaccounts.services.syncing.due.PORTION", 1)
     accounts = [due() for _ in range(5)]
     assert [enqueue_due(), enqueue_due()] == [3, 0]
     OrmQ.objects.all().delete()  # the workers have caught up

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from mailaccounts.models import MigrationRun, MigrationStep
-from mailaccounts.services import readiness
-from mailaccounts.services.readiness import Way
+from mailaccounts.services.campaigns import readiness
+from mailaccounts.services.campaigns.readiness import Way
 from tests.app.builders import make_account, make_client, make_credential, make_grant
 from tests.app.campaigns import lets_in, make_movable
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
 
     from mailaccounts.models import MailAccount, OAuthClient
-    from mailaccounts.services.readiness import Readiness
+    from mailaccounts.services.campaigns.readiness import Readiness
 
 pytestmark = pytest.mark.django_db
 

@@ -23,11 +23,11 @@ from mailaccounts.models import (
     MailAccount,
     Message,
 )
-from mailaccounts.services import clients
-from mailaccounts.services.connect import reconnect
-from mailaccounts.services.identity import identity_of
-from mailaccounts.services.login import open_imap, open_smtp
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting.connect import reconnect
+from mailaccounts.services.connecting.identity import identity_of
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.registering import clients
+from mailaccounts.services.signing_in.login import open_imap, open_smtp
 from tests.app.builders import make_account, make_credential, make_message, make_user
 from tests.rewriting import rewriting
 from tests.sandbox_crm import come_back, connect_by_consent, leave, make_real_grant

@@ -16,8 +16,8 @@ from mailaccounts.crypto import Secret
 from mailaccounts.errors import ClientMisconfigured, ClientSecretExpired, ClientSecretRefused, ClientUnknown
 from mailaccounts.models import AccountStatus, Grant, GrantStatus, OAuthClient
 from mailaccounts.oauth.types import GrantState
-from mailaccounts.services import registrations
-from mailaccounts.services.tokens import GrantTokens
+from mailaccounts.services.registering import registrations
+from mailaccounts.services.signing_in.tokens import GrantTokens
 from mailaccounts.testing.sandbox.switches import FOREVER
 from tests.app.builders import make_account, make_client, make_credential, make_grant, make_user
 from tests.sandbox_crm import connect_by_consent, make_real_grant

@@ -23,8 +23,9 @@ from mailaccounts.models import (
     MigrationStep,
 )
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import clients, rollback
-from mailaccounts.services.login import open_imap, open_smtp
+from mailaccounts.services.moving import rollback
+from mailaccounts.services.registering import clients
+from mailaccounts.services.signing_in.login import open_imap, open_smtp
 from mailaccounts.signals import credential_switched
 from tests.app.builders import make_user
 from tests.moving import consented, moved

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from mailaccounts.crypto import Key, Secret, SecretBox
 from mailaccounts.models import Credential, Grant, MailAccount
-from mailaccounts.services.keys import column_name, rotate, sealed_columns
+from mailaccounts.services.running.keys import column_name, rotate, sealed_columns
 from tests.app.builders import make_client, make_credential, make_grant, make_user
 from tests.crm_process import ROOT, environment, wait_until
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from mailaccounts import tasks
 from mailaccounts.crypto import Secret
-from mailaccounts.services.secret_expiry import Expiry, expiring
+from mailaccounts.services.registering.secret_expiry import Expiry, expiring
 from tests.app.builders import make_client, make_grant
 
 if TYPE_CHECKING:

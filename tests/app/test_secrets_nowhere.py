@@ -13,7 +13,7 @@ from django.views.debug import ExceptionReporter
 from mailaccounts import tasks
 from mailaccounts.models import Grant, MailAccount
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services import clients
+from mailaccounts.services.registering import clients
 from mailaccounts.testing.sandbox import SandboxUser
 from tests.app.builders import make_account, make_user
 from tests.app.pages import connect_data
@@ -151,7 +151,7 @@ def test_the_report_of_a_crash_holds_no_password(
         reports.append(reporter.get_traceback_html() + reporter.get_traceback_text())
 
     arguments = [make_account(owner, **host_columns(anna)).pk] if page == "reconnect" else []
-    monkeypatch.setattr("mailaccounts.services.connect.activate", crash)
+    monkeypatch.setattr("mailaccounts.services.connecting.connect.activate", crash)
     got_request_exception.connect(report, dispatch_uid="test")
     client.raise_request_exception = False
     response = client.post(reverse(f"mailaccounts:{page}", args=arguments), connect_data(anna, username=anna.address))

@@ -14,9 +14,9 @@ from django.views.debug import ExceptionReporter
 
 from mailaccounts import tasks
 from mailaccounts.models import ConsentAttempt, Credential, Grant, MailAccount, OAuthClient
-from mailaccounts.services import apponly
-from mailaccounts.services.begin import begin
-from mailaccounts.services.disconnect import disconnect
+from mailaccounts.services.connecting.begin import begin
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.organisations import apponly
 from tests.app import organisations
 from tests.app.admin_pages import add, page_of
 from tests.app.builders import make_user
@@ -184,7 +184,7 @@ def test_the_report_of_a_crash_holds_nothing_that_was_issued(
     def crash(*args: object, **options: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("mailaccounts.services.connect.activate", crash)
+    monkeypatch.setattr("mailaccounts.services.connecting.connect.activate", crash)
     got_request_exception.connect(report, dispatch_uid="test")
     visit.client.raise_request_exception = False
     response = visit.client.get(reverse("mailaccounts:callback", args=["google"]), back)

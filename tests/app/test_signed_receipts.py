@@ -17,8 +17,8 @@ from django.urls import reverse
 from mailaccounts.crypto import Key, PublicKey
 from mailaccounts.models import AuditEntry
 from mailaccounts.selectors import receipts
-from mailaccounts.services.audit import follow_up
-from mailaccounts.services.disconnect import Reason, cut
+from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.trail.audit import follow_up
 from tests.app.builders import make_credential
 from tests.rewriting import rewriting
 

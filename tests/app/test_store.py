@@ -24,11 +24,11 @@ from mailaccounts.models import (
     Thread,
     ThreadKey,
 )
-from mailaccounts.services import lease
-from mailaccounts.services.announce import announce
-from mailaccounts.services.examine import UNSTORABLE
-from mailaccounts.services.found import Found
-from mailaccounts.services.store import Batch, store_batch
+from mailaccounts.services.limits import lease
+from mailaccounts.services.syncing.examine import UNSTORABLE
+from mailaccounts.services.syncing.found import Found
+from mailaccounts.services.syncing.store import Batch, store_batch
+from mailaccounts.services.telling.announce import announce
 from mailaccounts.signals import message_stored
 from tests.app.builders import make_account, make_message
 

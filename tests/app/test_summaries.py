@@ -13,13 +13,14 @@ from mailaccounts.mail.headers import parse_headers
 from mailaccounts.mail.parse import AttachmentInfo, Content
 from mailaccounts.mail.types import Marks, Provided
 from mailaccounts.models import Folder, MailAccount, Message, Thread
-from mailaccounts.services import lease, places, removal
-from mailaccounts.services.found import Found
-from mailaccounts.services.store import Batch, store_batch
+from mailaccounts.services.limits import lease
+from mailaccounts.services.storing import places, removal
+from mailaccounts.services.syncing.found import Found
+from mailaccounts.services.syncing.store import Batch, store_batch
 from tests.app.builders import make_account
 
 if TYPE_CHECKING:
-    from mailaccounts.services.lease import Lease
+    from mailaccounts.services.limits.lease import Lease
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

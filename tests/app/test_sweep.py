@@ -11,7 +11,8 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.conf import settings
 from mailaccounts.models import MailAccount, Message, Thread
-from mailaccounts.services import lease, removal, sweep
+from mailaccounts.services.limits import lease
+from mailaccounts.services.storing import removal, sweep
 from tests.app.builders import make_account, make_message
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -24,8 +24,8 @@ from mailaccounts.errors import (
 )
 from mailaccounts.models import Grant, GrantStatus, OAuthClient
 from mailaccounts.oauth.microsoft import MicrosoftProvider
-from mailaccounts.services import tokens
-from mailaccounts.services.tokens import GrantTokens
+from mailaccounts.services.signing_in import tokens
+from mailaccounts.services.signing_in.tokens import GrantTokens
 from tests.app.builders import make_client, make_grant
 from tests.sandbox_crm import make_real_grant
 

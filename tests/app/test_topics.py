@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from mailaccounts.mail.headers import parse_headers
 from mailaccounts.models import Folder, MailAccount, Message, Thread
-from mailaccounts.services import lease
-from mailaccounts.services.found import Found
-from mailaccounts.services.store import Batch, store_batch
+from mailaccounts.services.limits import lease
+from mailaccounts.services.syncing.found import Found
+from mailaccounts.services.syncing.store import Batch, store_batch
 from tests.app.builders import make_account
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 
 from mailaccounts.crypto import Secret
 from mailaccounts.errors import ClientSecretExpired
-from mailaccounts.services import registrations
-from mailaccounts.services.verify_client import verify
+from mailaccounts.services.registering import registrations
+from mailaccounts.services.registering.verify_client import verify
 from mailaccounts.testing.sandbox.switches import FOREVER
 from tests.app.builders import make_client
 

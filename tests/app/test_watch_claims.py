@@ -10,13 +10,14 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from mailaccounts.models import AccountStatus, Credential, MailAccount
-from mailaccounts.services import lease, watch_claims, watch_fleet
-from mailaccounts.services.watch_syncs import APART_SECONDS, LOOK_SECONDS, Changes
+from mailaccounts.services.limits import lease, watch_fleet
+from mailaccounts.services.watching import watch_claims
+from mailaccounts.services.watching.watch_syncs import APART_SECONDS, LOOK_SECONDS, Changes
 from tests.app.builders import make_account, make_credential
 from tests.watching import pass_seconds
 
 if TYPE_CHECKING:
-    from mailaccounts.services.watch_claims import Watchable
+    from mailaccounts.services.watching.watch_claims import Watchable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,8 +18,8 @@ from mailaccounts import tasks
 from mailaccounts.conf import problems
 from mailaccounts.errors import ConnectionTimedOut
 from mailaccounts.models import Alarm, Message, WebhookDelivery
-from mailaccounts.services import announce, webhook
-from mailaccounts.services.disconnect import disconnect
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.telling import announce, webhook
 from tests.app.builders import make_credential, make_message
 from tests.app.test_alarms import look
 from tests.domains import Page, WebServer

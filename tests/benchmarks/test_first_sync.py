@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mailaccounts.models import MailAccount, Message
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.benchmarks.conftest import connected, forget_all_mail, octets_stored
 from tests.benchmarks.maildir import Maildir, write_generated
 from tests.benchmarks.measure import compare

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from mailaccounts.models import Folder, MailAccount
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.testing.sandbox import Sandbox
 from tests.benchmarks.conftest import connected
 from tests.benchmarks.maildir import Maildir

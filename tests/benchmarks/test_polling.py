@@ -14,7 +14,7 @@ import pytest
 
 from mailaccounts.mail.imap_fetch import HEADER_ITEMS
 from mailaccounts.models import MessageUid
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.testing.sandbox.mailbox import check
 from tests.benchmarks.conftest import connected
 from tests.benchmarks.maildir import Maildir, write_plain

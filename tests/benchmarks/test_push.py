@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from crm.models import TimelineEntry
 from mailaccounts.models import AccountStatus, MailAccount
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.testing.sandbox import Sandbox
 from tests.app.builders import make_account, make_credential, make_user
 from tests.crm.builders import make_contact

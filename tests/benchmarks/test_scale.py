@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from mailaccounts.models import Message
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.benchmarks.conftest import connected
 from tests.benchmarks.maildir import CONTACTS, Maildir, write_plain
 from tests.benchmarks.measure import Comparison, compare

@@ -11,10 +11,11 @@ from django.db import connection, models
 from mailaccounts.mail.headers import parse_headers
 from mailaccounts.mail.parse import parse_message
 from mailaccounts.models import Folder, Message, Participant
-from mailaccounts.services import bulk, lease
-from mailaccounts.services.bulk.postgresql import PostgreSQL
-from mailaccounts.services.found import Found
-from mailaccounts.services.store import Batch, store_batch
+from mailaccounts.services.limits import lease
+from mailaccounts.services.storing import bulk
+from mailaccounts.services.storing.bulk.postgresql import PostgreSQL
+from mailaccounts.services.syncing.found import Found
+from mailaccounts.services.syncing.store import Batch, store_batch
 from mailaccounts.testing.mailbox import Person, generate
 from tests.app.builders import make_account
 from tests.benchmarks.measure import compare

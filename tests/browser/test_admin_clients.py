@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from mailaccounts.errors import ClientSecretExpired
 from mailaccounts.models import OAuthClient
-from mailaccounts.services import registrations
+from mailaccounts.services.registering import registrations
 from tests.browser.person import NARROW, WIDE
 
 if TYPE_CHECKING:

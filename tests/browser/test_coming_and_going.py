@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from mailaccounts.models import Message
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential
 from tests.browser.person import WIDE
 from tests.letters import CONTACT, STRANGER, letter

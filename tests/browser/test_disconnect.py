@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 from mailaccounts.models import Credential, Grant, MailAccount, Message
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.selectors import receipts
-from mailaccounts.services.disconnect import Reason, cut
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential
 from tests.browser.person import WIDE
 from tests.crm.builders import make_contact, store_message

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from mailaccounts.models import MailAccount, MigrationStep
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential
 from tests.browser.person import NARROW, WIDE
 from tests.crm.builders import make_contact

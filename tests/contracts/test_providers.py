@@ -10,7 +10,7 @@ import pytest
 from mailaccounts.oauth.google import GoogleProvider
 from mailaccounts.oauth.microsoft import MicrosoftProvider
 from mailaccounts.oauth.oidc import OidcProvider
-from mailaccounts.services.clients import PROVIDERS
+from mailaccounts.services.registering.clients import PROVIDERS
 from mailaccounts.testing.contracts import ProviderContract
 from mailaccounts.testing.sandbox.registrations import redirect_uris
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from crm.models import Company, CompanyDomain, Contact
 from mailaccounts.models import MailAccount, Message, MessageUid, Participant, Role, Thread
-from mailaccounts.services import summaries
+from mailaccounts.services.storing import summaries
 from mailaccounts.signals import message_stored
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from crm import barring, selectors
 from crm.directory import known
 from crm.models import Barred
 from mailaccounts.models import DirectoryChange, Erasing, Message
-from mailaccounts.services import directory, forgetting
-from mailaccounts.services.justified import Unjustified
+from mailaccounts.services.people import directory, forgetting
+from mailaccounts.services.people.justified import Unjustified
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import make_company, make_contact, store_message
 

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from crm.models import TimelineEntry
 from mailaccounts.models import AuditEntry, Erasing, Message, Preview, Thread, Why
-from mailaccounts.services import forgetting, justified, removal
-from mailaccounts.services.justified import Unjustified
+from mailaccounts.services.people import forgetting, justified
+from mailaccounts.services.people.justified import Unjustified
+from mailaccounts.services.storing import removal
 from tests.app.builders import make_account, make_outgoing, make_user
 from tests.crm.builders import make_company, make_contact, store_message
 

@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailaccounts.models import Act, MessageUid, Thread
-from mailaccounts.services import actions, summaries
+from mailaccounts.services.inbox import actions
+from mailaccounts.services.storing import summaries
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import make_contact, store_message
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from crm.contacts import remove_contact, save_contact, set_addresses, set_domains
 from crm.models import Company, Contact, TimelineEntry
 from mailaccounts.models import DirectoryChange, MailAccount
-from mailaccounts.services import directory
+from mailaccounts.services.people import directory
 from mailaccounts.signals import people_changed
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import make_company, make_contact, store_message

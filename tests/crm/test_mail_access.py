@@ -29,7 +29,9 @@ from mailaccounts.models import (
     Why,
 )
 from mailaccounts.selectors import Access
-from mailaccounts.services import attached, break_glass, forgetting, pictures
+from mailaccounts.services.inbox import attached, pictures
+from mailaccounts.services.people import forgetting
+from mailaccounts.services.trail import break_glass
 from tests.app.builders import make_account, make_credential, make_outgoing, make_user
 from tests.app.staff import make_staff
 from tests.app.test_pages_access import addresses

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from crm.directory import known
 from crm.models import Barred, Contact
 from mailaccounts.models import AuditEntry, DirectoryChange, Erasing, Message
-from mailaccounts.services import directory, forgetting
+from mailaccounts.services.people import directory, forgetting
 from tests.app.builders import make_account, make_outgoing, make_user
 from tests.crm.builders import make_contact, store_message
 

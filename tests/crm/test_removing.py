@@ -8,7 +8,7 @@ import pytest
 
 from crm.models import Company, Contact
 from mailaccounts.models import Erasing, Message
-from mailaccounts.services import forgetting
+from mailaccounts.services.people import forgetting
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import make_company, make_contact, store_message
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from allauth.socialaccount.models import SocialAccount
 
-from mailaccounts.services.suggest import is_worth_offering
+from mailaccounts.services.consents.suggest import is_worth_offering
 from tests.app.builders import make_account, make_user
 from tests.crm.at_provider import PASSWORD, text
 from tests.crm.sessions import shown_long_ago

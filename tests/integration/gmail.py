@@ -8,7 +8,7 @@ import pytest
 
 from mailaccounts.models import MessageUid
 from mailaccounts.rules import labels
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential
 from tests.integration.gmail_mailbox import GmailMailbox
 from tests.integration.gmail_server import GmailServer
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
     from mailaccounts.models import MailAccount
-    from mailaccounts.services.report import SyncReport
+    from mailaccounts.services.syncing.report import SyncReport
     from tests.integration.hostile import Authority
 
 PASSWORD = "an app password"

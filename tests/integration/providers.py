@@ -10,8 +10,8 @@ from mailaccounts.mail.imap import ImapSession
 from mailaccounts.mail.network import Network
 from mailaccounts.mail.types import Limits
 from mailaccounts.oauth.types import ConsentRequest
-from mailaccounts.services.clients import PROVIDERS
-from mailaccounts.services.tokens import IssuedTokens
+from mailaccounts.services.registering.clients import PROVIDERS
+from mailaccounts.services.signing_in.tokens import IssuedTokens
 from mailaccounts.testing.sandbox.registrations import redirect_uris
 
 if TYPE_CHECKING:

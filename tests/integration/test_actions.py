@@ -12,9 +12,9 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.mail.imap_writer import Copied
 from mailaccounts.models import Act, ActionState, Folder, MailAccount, MailAction, MessageUid, Thread
-from mailaccounts.services import actions
-from mailaccounts.services.carry_out import MOST_LOST, carry_out
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.inbox import actions
+from mailaccounts.services.inbox.carry_out import MOST_LOST, carry_out
+from mailaccounts.services.syncing.sync import sync_account
 from tests.acting import lying, states
 from tests.app.builders import make_account
 from tests.integration.mailboxes import imap_of, places

@@ -9,7 +9,7 @@ import pytest
 from crm import inbox_words
 from mailaccounts import tasks
 from mailaccounts.models import Act, ActionState, MailAccount, MessageUid, Thread
-from mailaccounts.services import actions
+from mailaccounts.services.inbox import actions
 from tests.acting import lying, states
 from tests.app.builders import make_account, make_credential
 from tests.crm.builders import store_message

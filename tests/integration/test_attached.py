@@ -11,7 +11,7 @@ import pytest
 from django.urls import reverse
 
 from mailaccounts.models import Attachment, Credential, MailAccount, Message, MessageUid
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.crm_process import wait_until
 from tests.letters import CONTACT, new_id
 

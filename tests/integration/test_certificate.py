@@ -8,7 +8,7 @@ import pytest
 
 from mailaccounts.crypto import Secret
 from mailaccounts.models import Credential, CredentialState, Message, MessageUid, MigrationStep
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.crm.builders import make_contact
 from tests.integration.mailboxes import imap_of, recreate, stored_ids
 from tests.letters import CONTACT, STRANGER, letter, new_id
@@ -138,7 +138,7 @@ def test_a_body_that_is_asked_for_again_is_counted(
     filled: MailAccount, mailbox: SandboxMailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sync that forgot what it has: the cursors are lost, and it doesn't look into the store either."""
-    from mailaccounts.services import examine
+    from mailaccounts.services.syncing import examine
 
     moved(filled, mailbox)
     filled.folders.update(last_uid=0)

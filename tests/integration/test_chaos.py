@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mailaccounts.models import AccountStatus
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.disturbed import SMALL_STEPS, Disturbed
 from tests.proxy import Fault, Kind, Proxy
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
     from crm.models import Contact
-    from mailaccounts.services.report import SyncReport
+    from mailaccounts.services.syncing.report import SyncReport
     from mailaccounts.testing.sandbox import Sandbox
     from tests.sandbox_fixtures import SandboxMailbox
 

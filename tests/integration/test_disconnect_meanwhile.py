@@ -13,9 +13,10 @@ from crm.models import TimelineEntry
 from mailaccounts import tasks
 from mailaccounts.mail.imap import ImapSession
 from mailaccounts.models import AccountStatus, Credential, Folder, Grant, MailAccount, Message
-from mailaccounts.services import bodies, examine, folders, store, sync
-from mailaccounts.services.disconnect import disconnect
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.storing import folders
+from mailaccounts.services.syncing import bodies, examine, store, sync
+from mailaccounts.services.syncing.sync import sync_account
 from tests.crm.builders import make_contact
 from tests.crm_process import wait_until
 from tests.letters import CONTACT, letter

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from mailaccounts.crypto import Secret
 from mailaccounts.models import AccountStatus, Grant, GrantStatus, MailAccount, OAuthClient
-from mailaccounts.services.due import enqueue_due
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.due import enqueue_due
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.testing.sandbox.switches import FOREVER
 from tests.app.builders import make_account, make_credential
 from tests.sandbox_crm import make_real_grant
@@ -84,7 +84,7 @@ def test_an_expired_secret_is_one_alarm_and_no_account_is_blamed(
     for _ in range(3):
         sync_all_at_once()
     alarms = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert [record.name for record in alarms] == ["mailaccounts.services.registrations"]
+    assert [record.name for record in alarms] == ["mailaccounts.services.registering.registrations"]
     assert [each.to for each in mail.outbox] == [["olga@crm.test"]]
     assert OAuthClient.objects.get().alarm_code == "client_secret_expired"
     assert set(MailAccount.objects.values_list("status", "failures")) == {(AccountStatus.WAITING, 3)}

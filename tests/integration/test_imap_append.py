@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mailaccounts.errors import ConnectionLost, FolderMissing, MailAccountsError, MailboxFull, UnsafeArgument
-from mailaccounts.services.login import open_imap
+from mailaccounts.services.signing_in.login import open_imap
 from tests.integration.hostile import Peer, imap_login, refused, tag, use
 
 if TYPE_CHECKING:

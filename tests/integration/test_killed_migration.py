@@ -13,8 +13,9 @@ from django.utils import timezone
 from mailaccounts import tasks
 from mailaccounts.models import Credential, CredentialState, MailAccount, MigrationStep
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import consent, rollback
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.consents import consent
+from mailaccounts.services.moving import rollback
+from mailaccounts.services.syncing.sync import sync_account
 from tests import crm_process
 from tests.crm.builders import make_contact
 from tests.letters import CONTACT, letter, new_id
@@ -34,7 +35,7 @@ django.setup()
 from django.contrib.auth import get_user_model
 from mailaccounts.models import MailAccount
 from mailaccounts.services import consent, rollback
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 module, name, calls, act, account, params = *sys.argv[1:3], int(sys.argv[3]), sys.argv[4], sys.argv[5], sys.argv[6]
 module = importlib.import_module(module)
 original, seen = getattr(module, name), 0
@@ -55,7 +56,7 @@ else:
     rollback.roll_back(account, actor=account.owner)
 """
 
-MIGRATE, STEPS = "mailaccounts.services.migrate", "mailaccounts.services.steps"
+MIGRATE, STEPS = "mailaccounts.services.moving.migrate", "mailaccounts.services.moving.steps"
 IN_A_TRANSACTION = {"advance", "retire", "reset_status"}  # the account is locked: a sync would wait
 
 
@@ -117,7 +118,7 @@ def time_passes() -> None:
         ((MIGRATE, "consented", 1), None),  # the provider has granted, nothing is stored
         ((STEPS, "advance", 1), None),  # being stored, not committed
         ((MIGRATE, "prove", 1), MigrationState.CONSENTED),
-        (("mailaccounts.services.snapshot", "take", 1), MigrationState.CONSENTED),  # signed in with both
+        (("mailaccounts.services.moving.snapshot", "take", 1), MigrationState.CONSENTED),  # signed in with both
         ((STEPS, "advance", 2), MigrationState.CONSENTED),  # proven, not committed
         ((MIGRATE, "swap", 1), MigrationState.VERIFIED),
         ((MIGRATE, "retire", 1), MigrationState.VERIFIED),  # in the middle of the switch
@@ -168,7 +169,7 @@ def test_a_sync_killed_at_the_comparison_leaves_the_certificate_to_the_next(
     account: MailAccount, mailbox: SandboxMailbox, post: Post
 ) -> None:
     moved(account, mailbox)
-    with killed("sync", post, account, "mailaccounts.services.certificate", "compare", 1):
+    with killed("sync", post, account, "mailaccounts.services.moving.certificate", "compare", 1):
         post.arrives()
     assert MigrationStep.objects.get().certificate is None
     time_passes()
@@ -180,9 +181,9 @@ def test_a_sync_killed_at_the_comparison_leaves_the_certificate_to_the_next(
 @pytest.mark.parametrize(
     "stop_at",
     [
-        ("mailaccounts.services.rollback", "_prove", 1),
-        ("mailaccounts.services.rollback", "destroy", 1),
-        ("mailaccounts.services.rollback", "reset_status", 1),
+        ("mailaccounts.services.moving.rollback", "_prove", 1),
+        ("mailaccounts.services.moving.rollback", "destroy", 1),
+        ("mailaccounts.services.moving.rollback", "reset_status", 1),
     ],
     ids=lambda stop: stop[1],
 )

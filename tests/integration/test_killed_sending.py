@@ -12,8 +12,8 @@ import pytest
 from mailaccounts import tasks
 from mailaccounts.errors import FilesAwaited
 from mailaccounts.models import Filing, MailAccount, Message, Outgoing, OutgoingState
-from mailaccounts.services import drafts, originals, outbox, outgoing_due
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.sending import drafts, originals, outbox, outgoing_due
+from mailaccounts.services.syncing.sync import sync_account
 from tests import crm_process
 from tests.crm_process import wait_until
 from tests.integration.test_outbox import inbox
@@ -47,7 +47,7 @@ getattr(tasks, job)(outgoing)
 
 SUBMISSION = "mailaccounts.mail.submission"
 SESSION = f"{SUBMISSION}:Submission"
-STATES = "mailaccounts.services.outgoing"
+STATES = "mailaccounts.services.sending.outgoing"
 IMAP = "mailaccounts.mail.imap:ImapSession"
 
 
@@ -74,7 +74,7 @@ def state_of(message: Outgoing) -> str:
 
 BEFORE_THE_SERVER_KNOWS = [
     (STATES, "claim", "after"),
-    ("mailaccounts.services.login", "open_smtp", "before"),
+    ("mailaccounts.services.signing_in.login", "open_smtp", "before"),
     (SESSION, "offer", "before"),
     (SESSION, "offer", "after"),
     (STATES, "begin_handing_over", "before"),
@@ -160,7 +160,7 @@ def test_killed_at_a_provider_that_files_by_itself_the_copy_in_sent_tells(
     [
         (STATES, "handed_over", "after"),
         ("mailaccounts.queue", "_send", "before"),
-        ("mailaccounts.services.login", "open_imap", "before"),
+        ("mailaccounts.services.signing_in.login", "open_imap", "before"),
         (IMAP, "append", "before"),
         (IMAP, "append", "after"),
         (STATES, "filed", "before"),
@@ -185,8 +185,8 @@ def test_killed_while_filing_it_lies_in_sent_once(
 @pytest.mark.parametrize(
     "stop_at",
     [
-        ("mailaccounts.services.attached", "open_imap", "before"),
-        ("mailaccounts.services.originals", "_read", "after"),
+        ("mailaccounts.services.inbox.attached", "open_imap", "before"),
+        ("mailaccounts.services.sending.originals", "_read", "after"),
         ("django.db.models.query:QuerySet", "update", "after"),  # the first file is there
     ],
     ids=lambda stop: f"{stop[2]} {stop[1]}",

@@ -13,8 +13,8 @@ from django.db import connection
 
 from crm.models import TimelineEntry
 from mailaccounts.models import MailAccount, MessageUid
-from mailaccounts.services import lease
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.limits import lease
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account
 from tests.crm.builders import make_contact
 from tests.crm_process import ROOT, environment, wait_until
@@ -98,12 +98,12 @@ def assert_complete(account: MailAccount, truth: list[str]) -> None:
 @pytest.mark.parametrize(
     "stop_at",
     [
-        ("mailaccounts.services.bodies", "parse_message", 3),  # bodies on the way
-        ("mailaccounts.services.store", "renew", 1),  # the transaction has begun
-        ("mailaccounts.services.summaries", "refresh_of", 1),  # messages written, not committed
-        ("mailaccounts.services.announce", "_tell", 1),  # committed, nobody told
-        ("mailaccounts.services.announce", "_tell", 2),  # some told
-        ("mailaccounts.services.summaries", "refresh_of", 2),  # in the second folder
+        ("mailaccounts.services.syncing.bodies", "parse_message", 3),  # bodies on the way
+        ("mailaccounts.services.syncing.store", "renew", 1),  # the transaction has begun
+        ("mailaccounts.services.storing.summaries", "refresh_of", 1),  # messages written, not committed
+        ("mailaccounts.services.telling.announce", "_tell", 1),  # committed, nobody told
+        ("mailaccounts.services.telling.announce", "_tell", 2),  # some told
+        ("mailaccounts.services.storing.summaries", "refresh_of", 2),  # in the second folder
     ],
     ids=lambda stop: f"{stop[1]}-{stop[2]}",
 )
@@ -132,7 +132,7 @@ def test_a_worker_killed_whenever_loses_and_doubles_nothing(
 ) -> None:
     """Killed from outside as soon as the database shows some progress, wherever the worker is by then."""
     make_contact(CONTACT)
-    worker = start(mailbox, "mailaccounts.services.sync", "announce", 99)
+    worker = start(mailbox, "mailaccounts.services.syncing.sync", "announce", 99)
     try:
         announced = account.messages.filter(announced=True)
         wait_until(
@@ -158,7 +158,7 @@ def test_a_command_interrupted_says_so_and_lets_go_of_its_account(
     sentence: bytes,
 ) -> None:
     make_contact(CONTACT)
-    with start(mailbox, "mailaccounts.services.bodies", "parse_message", 3, stderr=subprocess.PIPE) as command:
+    with start(mailbox, "mailaccounts.services.syncing.bodies", "parse_message", 3, stderr=subprocess.PIPE) as command:
         assert command.stdout is not None
         assert command.stdout.readline() == b"frozen\n"
         command.send_signal(number)
@@ -173,7 +173,8 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
     account: MailAccount, mailbox: SandboxMailbox, truth: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It slept through its lease, in the middle of its work, and another worker has begun."""
-    from mailaccounts.services import examine, lease
+    from mailaccounts.services.limits import lease
+    from mailaccounts.services.syncing import examine
 
     make_contact(CONTACT)
     original = examine.store_batch

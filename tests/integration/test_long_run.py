@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.mailboxes import recreate, stored_ids
 from tests.letters import CONTACT, STRANGER, letter, new_id
 from tests.sandbox_crm import switch_by_consent

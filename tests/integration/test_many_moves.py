@@ -12,7 +12,8 @@ import pytest
 
 from mailaccounts.models import Credential, CredentialState, Grant, MailAccount, MigrationRun, TenantAccess
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import campaign, readiness, tenants
+from mailaccounts.services.campaigns import campaign, readiness
+from mailaccounts.services.organisations import tenants
 from mailaccounts.testing.sandbox import Sandbox
 from tests.app.organisations import by_password, let_in, registered, tokens_issued
 from tests.crm_process import Cluster, environment

@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from mailaccounts.models import Grant, GrantStatus
-from mailaccounts.services.tokens import GrantTokens
+from mailaccounts.services.signing_in.tokens import GrantTokens
 from tests.sandbox_crm import make_real_grant, process_environment, world_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ WORKER = """
 import sys, time, uuid
 import django
 django.setup()
-from mailaccounts.services.tokens import GrantTokens
+from mailaccounts.services.signing_in.tokens import GrantTokens
 grant, how, amount = sys.argv[1:]
 source = GrantTokens(uuid.UUID(grant))
 print("ready", flush=True)

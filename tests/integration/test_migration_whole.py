@@ -14,9 +14,9 @@ from django.db import connection
 from mailaccounts.errors import AdminActionNeeded, MailboxDiffers, MailboxNotConnected
 from mailaccounts.models import Credential, CredentialState, Grant, MailAccount, MessageUid, MigrationStep
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import migrate, rollback
-from mailaccounts.services.sync import sync_account
-from mailaccounts.services.wish import Purpose, Wish
+from mailaccounts.services.connecting.wish import Purpose, Wish
+from mailaccounts.services.moving import migrate, rollback
+from mailaccounts.services.syncing.sync import sync_account
 from tests.crm.builders import make_contact
 from tests.integration.hostile import Authority, HostileServer, Peer, endpoint, imap_login, tag
 from tests.integration.mailboxes import stored_ids

@@ -18,7 +18,7 @@ from mailaccounts.models import AccountStatus, Credential, Grant, GrantStatus, M
 from mailaccounts.oauth import pinned, transport
 from mailaccounts.oauth.discovery import documents
 from mailaccounts.queue import Job
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.signals import account_status_changed
 from mailaccounts.testing.sandbox.switches import FOREVER
 from tests.crm.builders import make_contact

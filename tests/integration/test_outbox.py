@@ -13,8 +13,8 @@ import pytest
 from mailaccounts import tasks
 from mailaccounts.mail.compose import Enclosure
 from mailaccounts.models import Alias, Filing, MailAccount, Message, Outgoing, OutgoingState
-from mailaccounts.services import outgoing_due
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.sending import outgoing_due
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_user
 from tests.integration.sandbox_clients import imap_connection
 from tests.letters import letter

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailaccounts.mail.parse import parse_message
-from mailaccounts.services.login import open_imap
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.signing_in.login import open_imap
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.testing.mailbox import Person, generate
 from tests.integration.test_imap_session import sign_in
 from tests.letters import CONTACT, letter

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from mailaccounts.models import Message, Quarantined, Thread
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.letters import CONTACT, letter
 from tests.poison import POISON, cpython_mail
 

@@ -18,8 +18,10 @@ from django_q.models import OrmQ, Task
 from mailaccounts import tasks
 from mailaccounts.errors import AllowanceSpent, MailAccountsError
 from mailaccounts.models import AccountStatus, MailAccount
-from mailaccounts.services import budget, due, login, poll
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.limits import budget
+from mailaccounts.services.signing_in import login
+from mailaccounts.services.syncing import due, poll
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential
 from tests.crm_process import Cluster, environment, manage, wait_until
 from tests.integration.hostile import Authority, HostileServer, Peer
@@ -74,7 +76,7 @@ def test_a_worker_polls_a_portion_at_the_same_time_and_leaves_no_rows_behind(
     with Cluster(tmp_path / "log", env=env):
         for times in (1, 2):
             MailAccount.objects.update(next_sync_at=timezone.now() - timedelta(seconds=1), last_sync_at=None)
-            manage("shell", "-c", "from mailaccounts.services.due import enqueue_due; enqueue_due()", env=env)
+            manage("shell", "-c", "from mailaccounts.services.syncing.due import enqueue_due; enqueue_due()", env=env)
             wait_until(partial(polled, times), what="a worker polls them")
     expected = [("ok", "", 0)] * ACCOUNTS
     expected[5] = ("waiting", "connection_refused", 2)
@@ -194,7 +196,7 @@ def test_accounts_behind_an_open_circuit_go_on_when_the_server_is_back(
     assert [code for _, code, _ in statuses()] == ["host_lookup_failed"] * 5 + ["server_down"] * (ACCOUNTS - 5)
     assert sync_account(accounts[0].pk).error is not None, "it is too early to look"
     with monkeypatch.context() as patch:
-        patch.setattr("mailaccounts.services.breaker.time", Later())
+        patch.setattr("mailaccounts.services.limits.breaker.time", Later())
         for account in accounts:
             assert sync_account(account.pk).error is None
     assert statuses() == [("ok", "", 0)] * ACCOUNTS

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from mailaccounts import tasks
 from mailaccounts.models import Blocked, MailAccount, Message, Preview
-from mailaccounts.services import preview as previewing
-from mailaccounts.services.begin import begin
-from mailaccounts.services.preview import ask
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.connecting.begin import begin
+from mailaccounts.services.syncing import preview as previewing
+from mailaccounts.services.syncing.preview import ask
+from mailaccounts.services.syncing.sync import sync_account
 from tests.crm.builders import make_contact
 from tests.letters import COLLEAGUE, CONTACT, STRANGER, letter
 

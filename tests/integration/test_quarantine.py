@@ -10,11 +10,11 @@ from django.utils import timezone
 from crm.models import TimelineEntry
 from mailaccounts.mail import headers
 from mailaccounts.models import Fault, MailAccount, Message, Quarantined
-from mailaccounts.services import bodies, examine, letters
-from mailaccounts.services.compare import compare_account
-from mailaccounts.services.quarantine import release
-from mailaccounts.services.repair import repair_account
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.checking.compare import compare_account
+from mailaccounts.services.checking.repair import repair_account
+from mailaccounts.services.syncing import bodies, examine, letters
+from mailaccounts.services.syncing.quarantine import release
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.mailboxes import imap_of, recreate, stored_ids
 from tests.letters import COLLEAGUE, letter
 

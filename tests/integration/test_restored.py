@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from mailaccounts.models import OutgoingState
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.crm_process import ROOT, database_url, environment
 from tests.integration.mailboxes import imap_of
 from tests.letters import STRANGER, letter, new_id

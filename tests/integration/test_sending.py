@@ -25,8 +25,8 @@ from mailaccounts.mail.compose import Enclosure, Mailbox
 from mailaccounts.mail.submission import Submission
 from mailaccounts.models import AccountStatus, Filing, MailAccount, Message, Outgoing, OutgoingState
 from mailaccounts.queue import Job
-from mailaccounts.services import answer, drafts, outbox, outgoing_due
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.sending import answer, drafts, outbox, outgoing_due
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.signals import outgoing_changed
 from tests.crm.builders import make_contact
 from tests.haul import everything_logged
@@ -135,7 +135,7 @@ def test_a_reply_is_threaded_at_the_contact_and_here(
 def test_a_provider_that_files_by_itself_is_left_to_it(
     account: MailAccount, mailbox: SandboxMailbox, colleague: SandboxMailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailaccounts.services.deliver.files_sent", lambda account: True)
+    monkeypatch.setattr("mailaccounts.services.sending.deliver.files_sent", lambda account: True)
     turn_in_an_hour(account)
     message = work_off(queued(account, colleague.address))
     assert (message.state, message.filing, message.raw) == (OutgoingState.SENT, Filing.BY_SERVER, None)

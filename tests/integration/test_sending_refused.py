@@ -13,8 +13,8 @@ from django_q.models import OrmQ
 from mailaccounts import tasks
 from mailaccounts.crypto import Secret
 from mailaccounts.models import Credential, Filing, MailAccount, Outgoing, OutgoingState
-from mailaccounts.services import outbox
-from mailaccounts.services.connect import reconnect
+from mailaccounts.services.connecting.connect import reconnect
+from mailaccounts.services.sending import outbox
 from mailaccounts.testing.sandbox import SandboxUser
 from tests.integration.hostile import HostileServer, Peer
 from tests.outgoing import queued, time_passes, work_off

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from crm.models import TimelineEntry
 from mailaccounts.models import AccountStatus, Message, MessageUid, Participant, Thread, ThreadKey
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.mailboxes import imap_of, places, stored_ids
 from tests.letters import CONTACT, STRANGER, letter, new_id
 

@@ -10,8 +10,8 @@ import pytest
 from mailaccounts.errors import ConnectionLost
 from mailaccounts.mail.imap import ImapSession
 from mailaccounts.models import Quarantined
-from mailaccounts.services import round as rounds
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing import round as rounds
+from mailaccounts.services.syncing.sync import sync_account
 from tests.disturbed import Disturbed
 from tests.integration.mailboxes import stored_ids
 from tests.integration.test_chaos import disturb_at_every_turn

@@ -14,9 +14,12 @@ from mailaccounts.mail import imap_reader
 from mailaccounts.mail.headers import MAX_ADDRESSES
 from mailaccounts.mail.imap import ImapSession
 from mailaccounts.mail.types import FolderInfo, FolderRole
-from mailaccounts.services import examine, folders, lease, login
-from mailaccounts.services.login import open_imap
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.limits import lease
+from mailaccounts.services.signing_in import login
+from mailaccounts.services.signing_in.login import open_imap
+from mailaccounts.services.storing import folders
+from mailaccounts.services.syncing import examine
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.hostile import PAUSE, Authority, HostileServer, Peer, Person, endpoint, imap_login
 from tests.integration.mailboxes import imap_of, stored_ids
 from tests.letters import CONTACT, STRANGER, letter
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
     from crm.models import Contact
     from mailaccounts.mail.types import FolderState
     from mailaccounts.models import MailAccount
-    from mailaccounts.services.lease import Lease
-    from mailaccounts.services.store import Batch
+    from mailaccounts.services.limits.lease import Lease
+    from mailaccounts.services.syncing.store import Batch
     from tests.sandbox_fixtures import SandboxMailbox
 
 

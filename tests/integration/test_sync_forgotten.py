@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from crm.contacts import save_contact
 from mailaccounts.models import Folder, Why
-from mailaccounts.services import folders, forgetting
-from mailaccounts.services.compare import compare_account
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.checking.compare import compare_account
+from mailaccounts.services.people import forgetting
+from mailaccounts.services.storing import folders
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.mailboxes import stored_ids
 from tests.letters import CONTACT, letter
 

@@ -9,9 +9,10 @@ import pytest
 from mailaccounts.errors import MailboxDiffers, Throttled
 from mailaccounts.models import AccountStatus, MessageUid, ThreadKey
 from mailaccounts.rules import labels
-from mailaccounts.services import login, proof
-from mailaccounts.services.compare import compare_account
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.checking.compare import compare_account
+from mailaccounts.services.moving import proof
+from mailaccounts.services.signing_in import login
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.gmail import gone, shown, sync
 from tests.integration.gmail_mailbox import ALL, SPAM, TRASH
 from tests.integration.mailboxes import places, stored_ids

@@ -10,9 +10,9 @@ import pytest
 from django.utils import timezone
 
 from mailaccounts.mail.imap import ImapSession
-from mailaccounts.services import round as rounds
-from mailaccounts.services import visit
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing import round as rounds
+from mailaccounts.services.syncing import visit
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.mailboxes import places, stored_ids
 from tests.letters import COLLEAGUE, CONTACT, letter, new_id
 

@@ -12,9 +12,9 @@ from mailaccounts.errors import ConnectionLost
 from mailaccounts.mail import imap_reader
 from mailaccounts.mail.imap import ImapSession
 from mailaccounts.models import Fault, Quarantined
-from mailaccounts.services import round as rounds
-from mailaccounts.services import visit, work
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing import round as rounds
+from mailaccounts.services.syncing import visit, work
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.mailboxes import recreate, stored_ids
 from tests.letters import COLLEAGUE, CONTACT, STRANGER, letter
 

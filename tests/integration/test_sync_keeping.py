@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from mailaccounts.models import Message
-from mailaccounts.services import retention
-from mailaccounts.services.compare import compare_account
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.checking.compare import compare_account
+from mailaccounts.services.syncing import retention
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.mailboxes import imap_of, stored_ids
 from tests.letters import letter
 

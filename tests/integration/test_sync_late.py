@@ -12,10 +12,10 @@ from crm.contacts import save_contact, set_domains
 from mailaccounts.errors import ProtocolFault
 from mailaccounts.mail.imap import ImapSession
 from mailaccounts.models import DirectoryChange, Tally
-from mailaccounts.services import directory
-from mailaccounts.services import round as rounds
-from mailaccounts.services.compare import compare_account
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.checking.compare import compare_account
+from mailaccounts.services.people import directory
+from mailaccounts.services.syncing import round as rounds
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account
 from tests.crm.builders import make_company
 from tests.integration.mailboxes import stored_ids

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from mailaccounts.mail.imap import ImapSession
 from mailaccounts.mail.types import FolderInfo, FolderRole
 from mailaccounts.models import MessageUid
-from mailaccounts.services import folders, lease
-from mailaccounts.services import round as rounds
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.limits import lease
+from mailaccounts.services.storing import folders
+from mailaccounts.services.syncing import round as rounds
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.mailboxes import stored_ids
 from tests.letters import letter
 

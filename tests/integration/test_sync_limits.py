@@ -14,8 +14,8 @@ from django.utils import timezone
 from mailaccounts.conf import settings as in_force
 from mailaccounts.mail.headers import parse_headers
 from mailaccounts.mail.imap import ImapSession
-from mailaccounts.services import bodies, examine, sync
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing import bodies, examine, sync
+from mailaccounts.services.syncing.sync import sync_account
 from tests.integration.mailboxes import imap_of, places, recreate, stored_ids
 from tests.letters import CONTACT, STRANGER, letter, new_id
 
@@ -185,7 +185,7 @@ def test_when_the_database_refuses_one_after_another_the_cursor_stays(
         return headers
 
     with monkeypatch.context() as patch:
-        patch.setattr("mailaccounts.services.letters.parse_headers", unstorable)
+        patch.setattr("mailaccounts.services.syncing.letters.parse_headers", unstorable)
         with pytest.raises(ValueError, match="surrogates"):
             sync_account(account.pk)
     assert account.folders.get(name="INBOX").history_below >= 7

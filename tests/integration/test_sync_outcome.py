@@ -13,18 +13,19 @@ from mailaccounts.crypto import Secret
 from mailaccounts.errors import MailboxNotConnected, Throttled
 from mailaccounts.mail.imap import ImapSession
 from mailaccounts.models import AccountStatus, Credential, OAuthClient
-from mailaccounts.services import examine, lease
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing import examine
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.signals import account_status_changed
 from tests.crm.builders import make_contact
 from tests.letters import CONTACT, letter
 from tests.sandbox_crm import switch_by_consent
 
 if TYPE_CHECKING:
+    from mailaccounts.services.limits import lease
     from collections.abc import Iterator
 
     from mailaccounts.models import MailAccount
-    from mailaccounts.services.report import SyncReport
+    from mailaccounts.services.syncing.report import SyncReport
     from mailaccounts.testing.sandbox import Sandbox
     from tests.sandbox_fixtures import SandboxMailbox
 

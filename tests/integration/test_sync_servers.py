@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.testing.sandbox import Sandbox, SandboxUser
 from tests.app.builders import make_account, make_credential
 from tests.crm.builders import make_contact

@@ -9,9 +9,9 @@ import pytest
 from django.db import DataError
 
 from mailaccounts.models import Blocked, MessageUid, Tally
-from mailaccounts.services import examine
-from mailaccounts.services.quarantine import release
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing import examine
+from mailaccounts.services.syncing.quarantine import release
+from mailaccounts.services.syncing.sync import sync_account
 from tests.crm.builders import make_contact
 from tests.integration.mailboxes import imap_of, recreate, stored_ids
 from tests.letters import CONTACT, STRANGER, letter

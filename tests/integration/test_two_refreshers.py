@@ -15,8 +15,8 @@ from django.utils import timezone
 from mailaccounts.errors import GrantRevoked
 from mailaccounts.models import Grant, GrantStatus
 from mailaccounts.oauth.types import GrantState
-from mailaccounts.services import clients
-from mailaccounts.services.tokens import GrantTokens
+from mailaccounts.services.registering import clients
+from mailaccounts.services.signing_in.tokens import GrantTokens
 from tests.sandbox_crm import make_real_grant, process_environment, world_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ WORKER = """
 import sys, uuid
 import django
 django.setup()
-from mailaccounts.services.tokens import GrantTokens
+from mailaccounts.services.signing_in.tokens import GrantTokens
 source = GrantTokens(uuid.UUID(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()

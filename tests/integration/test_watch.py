@@ -14,9 +14,10 @@ from django_q.models import OrmQ
 from mailaccounts import tasks
 from mailaccounts.mail.idle import Idle
 from mailaccounts.models import AccountStatus, Credential, CredentialState, Grant, MailAccount
-from mailaccounts.services import lease, watch_claims, watch_fleet, watch_login
-from mailaccounts.services.disconnect import Reason, cut
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.limits import lease, watch_fleet
+from mailaccounts.services.syncing.sync import sync_account
+from mailaccounts.services.watching import watch_claims, watch_login
 from tests.app.builders import make_account, make_credential
 from tests.crm_process import wait_until
 from tests.letters import letter

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mailaccounts.services import watch_fleet
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.limits import watch_fleet
+from mailaccounts.services.syncing.sync import sync_account
 from tests.crm_process import ROOT, environment, wait_until
 from tests.letters import letter
 from tests.watching import healthy, is_marked, pass_seconds, queued_syncs, watching

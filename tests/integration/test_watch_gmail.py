@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailaccounts.services import watch_fleet
+from mailaccounts.services.limits import watch_fleet
 from tests.crm_process import wait_until
 from tests.integration.gmail import sync
 from tests.integration.gmail_mailbox import ALL

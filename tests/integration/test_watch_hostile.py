@@ -13,7 +13,7 @@ from django.utils import timezone
 from mailaccounts.mail import idle
 from mailaccounts.models import MailAccount
 from mailaccounts.rules import watching as rules
-from mailaccounts.services import watch_fleet
+from mailaccounts.services.limits import watch_fleet
 from tests.app.builders import make_account, make_credential
 from tests.crm_process import wait_until
 from tests.integration.hostile import Authority, HostileServer, Peer, imap_select, tag
@@ -177,7 +177,9 @@ def test_a_server_that_floods_is_left_alone_and_takes_nothing_from_others(
 def test_a_server_that_takes_no_more_keeps_those_whose_mail_is_newest_and_room_for_syncs(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailaccounts.services.watch_roll.SHARES", 100)  # one sign-in at a time, to count on six
+    monkeypatch.setattr(
+        "mailaccounts.services.watching.watch_roll.SHARES", 100
+    )  # one sign-in at a time, to count on six
     present = threading.Semaphore(6)
 
     def takes_six(peer: Peer, before: int) -> None:

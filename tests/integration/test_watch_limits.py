@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 
 from mailaccounts.models import MailAccount
-from mailaccounts.services import watch_fleet
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.limits import watch_fleet
+from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account, make_credential
 from tests.crm_process import wait_until
 from tests.sandbox_crm import world_of
@@ -93,7 +93,7 @@ def test_a_server_that_is_full_keeps_no_other_from_being_watched(
     accounts: list[MailAccount], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line is short, and those who can't be watched aren't in it."""
-    monkeypatch.setattr("mailaccounts.services.watch_roll.IN_LINE", 4)
+    monkeypatch.setattr("mailaccounts.services.watching.watch_roll.IN_LINE", 4)
     elsewhere = accounts[9]
     healthy(elsewhere, imap_host="127.0.0.1")
     with watching() as watcher:

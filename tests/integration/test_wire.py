@@ -14,9 +14,9 @@ import pytest
 from crm.contacts import save_contact, set_domains
 from mailaccounts import tasks
 from mailaccounts.models import Blocked, Preview, Tally
-from mailaccounts.services.begin import begin
-from mailaccounts.services.preview import ask
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.connecting.begin import begin
+from mailaccounts.services.syncing.preview import ask
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.testing.mailbox import Person, generate
 from tests.app.builders import make_user
 from tests.benchmarks.maildir import Maildir

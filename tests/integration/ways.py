@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.testing.sandbox import Sandbox
 from tests.app.builders import make_account, make_credential
 from tests.integration.mailboxes import places
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
     from mailaccounts.models import MailAccount
-    from mailaccounts.services.report import SyncReport
+    from mailaccounts.services.syncing.report import SyncReport
 
 CAPABILITIES = {  # of Dovecot; what isn't among them is there, but nobody is told
     "condstore": "IMAP4rev1 UIDPLUS CONDSTORE ENABLE ESEARCH LIST-EXTENDED LIST-STATUS SPECIAL-USE MOVE",  # Gmail's

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailaccounts.services import bystanders
-from mailaccounts.services.bystanders import Bystanders
+from mailaccounts.services.syncing import bystanders
+from mailaccounts.services.syncing.bystanders import Bystanders
 
 if TYPE_CHECKING:
     import pytest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mailaccounts.management._output import OutputCommand
-from mailaccounts.services.outgoing_due import doubt_all
+from mailaccounts.services.sending.outgoing_due import doubt_all
 
 
 class Command(OutputCommand):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.management._accounts import add_account_arguments, chosen_accounts
 from mailaccounts.management._output import FAILED, OutputCommand
-from mailaccounts.services.compare import Comparison, compare_account
-from mailaccounts.services.repair import repair_account
+from mailaccounts.services.checking.compare import Comparison, compare_account
+from mailaccounts.services.checking.repair import repair_account
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser

@@ -25,15 +25,15 @@ from mailaccounts.mail.types import Endpoint
 from mailaccounts.management._output import FAILED, USAGE, OutputCommand
 from mailaccounts.management._secret import read_secret
 from mailaccounts.presets import find
-from mailaccounts.services.account_draft import AccountDraft
-from mailaccounts.services.connect import connect
-from mailaccounts.services.detect import detect
+from mailaccounts.services.connecting.account_draft import AccountDraft
+from mailaccounts.services.connecting.connect import connect
+from mailaccounts.services.connecting.detect import detect
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
     from mailaccounts.crypto import Secret
-    from mailaccounts.services.detect import Detection
+    from mailaccounts.services.connecting.detect import Detection
 
 
 class Command(OutputCommand):

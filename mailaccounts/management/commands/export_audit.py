@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailaccounts.management._output import OutputCommand, usage_error
 from mailaccounts.models import AuditEntry, Look, MailAccount
-from mailaccounts.services import audit_export
+from mailaccounts.services.trail import audit_export
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser

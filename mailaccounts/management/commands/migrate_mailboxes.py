@@ -14,10 +14,11 @@ from django.utils import timezone
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.management._output import FAILED, OutputCommand, usage_error
 from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services import apponly, campaign, campaign_work, readiness
-from mailaccounts.services.campaign import Selection
-from mailaccounts.services.consent import backend_slug
-from mailaccounts.services.readiness import Way
+from mailaccounts.services.campaigns import campaign, campaign_work, readiness
+from mailaccounts.services.campaigns.campaign import Selection
+from mailaccounts.services.campaigns.readiness import Way
+from mailaccounts.services.consents.consent import backend_slug
+from mailaccounts.services.organisations import apponly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
     from mailaccounts.models import MigrationStep
-    from mailaccounts.services.readiness import Readiness
+    from mailaccounts.services.campaigns.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 

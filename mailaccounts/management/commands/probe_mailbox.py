@@ -12,7 +12,7 @@ from mailaccounts.mail.types import Endpoint
 from mailaccounts.management._output import FAILED, OutputCommand, usage_error
 from mailaccounts.management._secret import read_secret
 from mailaccounts.models import MailAccount
-from mailaccounts.services.probe import probe, probe_account
+from mailaccounts.services.signing_in.probe import probe, probe_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,10 +10,10 @@ from django.core.management.base import CommandError
 
 from mailaccounts.errors import VaultError
 from mailaccounts.management._output import FAILED, OutputCommand
-from mailaccounts.services.keys import column_name, rotate, sealed_columns
+from mailaccounts.services.running.keys import column_name, rotate, sealed_columns
 
 if TYPE_CHECKING:
-    from mailaccounts.services.keys import ColumnReport
+    from mailaccounts.services.running.keys import ColumnReport
 
 HEADS = ("COLUMN", "SEALED", "CURRENT", "RESEALED", "UNREADABLE", "MISSING KEYS")
 

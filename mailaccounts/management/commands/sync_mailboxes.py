@@ -10,8 +10,8 @@ from mailaccounts.errors import MailAccountsError
 from mailaccounts.management._accounts import add_account_arguments, chosen_accounts
 from mailaccounts.management._output import FAILED, OutputCommand
 from mailaccounts.models import MailAccount
-from mailaccounts.services.report import SyncReport
-from mailaccounts.services.sync import sync_account
+from mailaccounts.services.syncing.report import SyncReport
+from mailaccounts.services.syncing.sync import sync_account
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from mailaccounts.conf import settings
 from mailaccounts.management._output import OutputCommand
-from mailaccounts.services.watch import Watcher
+from mailaccounts.services.watching.watch import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mailaccounts.services.watch import WatchStatus
+    from mailaccounts.services.watching.watch import WatchStatus
 
 OTHER_FILES = 100  # that the process needs beside the connections
 

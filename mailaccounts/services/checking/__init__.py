@@ -1,0 +1,1 @@
+"""Compares the store with mailboxes, and sets right what differs."""

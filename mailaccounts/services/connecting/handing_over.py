@@ -1,0 +1,231 @@
+"""Hands the mail of somebody who left over to a colleague: what colleagues could see of it, as far as they could.
+
+Everything else is erased first, batch by batch, and the heir becomes the account's owner in the last transaction. They
+see of it what those do with whom it is shared; nothing is done with it any more. Whoever comes next goes on where a
+lost worker stopped. It ends without an heir when the owner is active again, or the heir isn't.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from mailaccounts.conf import settings
+from mailaccounts.errors import LeaseLost
+from mailaccounts.hooks import hooks
+from mailaccounts.models import (
+    HANDING_OVER,
+    AccountStatus,
+    Attachment,
+    AuditAction,
+    AuditEntry,
+    MailAccount,
+    MailAction,
+    Message,
+    MessageUid,
+    Outgoing,
+    Participant,
+    Quarantined,
+    Role,
+    Shown,
+    Visibility,
+)
+from mailaccounts.queue import Job, enqueue
+from mailaccounts.selectors import receipts
+from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.limits import lease
+from mailaccounts.services.storing import removal, summaries
+from mailaccounts.services.trail import audit
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from mailaccounts.services.limits.lease import Lease
+
+BODIES = 500  # in one transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """Of an account's messages, how many an heir may read, and of how many they see subject and participants only; the
+    rest is ``private`` and erased."""
+
+    readable: int
+    subject: int
+    private: int
+
+    @classmethod
+    def of(cls, account: MailAccount) -> Share:
+        """Three queries."""
+        subject = _subject_only(account).count()
+        private = _private(account).count()
+        return cls(
+            readable=Message.objects.filter(account=account).count() - subject - private,
+            subject=subject,
+            private=private,
+        )
+
+
+def obstacle(account: MailAccount, heir: Any) -> str | None:
+    """Why the account's mail can't go to ``heir``, in words; None when it can."""
+    if account.is_erasing or account.is_being_handed_over:
+        return "Its mail is being erased or handed over already."
+    if getattr(account.owner, "is_active", True):
+        return "Its owner isn't deactivated."
+    if heir.pk == account.owner_id or not getattr(heir, "is_active", True):
+        return "This user can't sign in."
+    if not MailAccount.objects.filter(hooks().shares_with(heir), pk=account.pk).exists():
+        return "Its mail isn't shared with this user."
+    return None
+
+
+def begin(account_id: int, *, heir: Any, actor: Any = None) -> bool:
+    """Has a disconnected account's mail handed over in the background, where there is no ``obstacle``; erased, where
+    nobody but its owner could see any of it. False when it isn't kept any more."""
+    with transaction.atomic():
+        kept = MailAccount.objects.filter(status=AccountStatus.DISCONNECTED, status_code="", pk=account_id)
+        account = kept.select_for_update(of=("self",)).first()
+        if account is None:
+            return False
+        if not Message.objects.filter(account=account).exclude(_is_private(account)).exists():
+            return cut(account_id, actor=actor, reason=Reason.DEACTIVATED, erase_mail=True) is not None
+        receipt = receipts().filter(account=account_id).first()
+        account.status_code, account.heir, account.next_sync_at = HANDING_OVER, heir, timezone.now()
+        account.save(update_fields=["status_code", "heir", "next_sync_at"])
+        audit.note(
+            AuditAction.HANDED_OVER,
+            account,
+            actor=actor,
+            by=actor.get_username() if actor else "",
+            to=heir.get_username(),
+            receipt=str(receipt.pk) if receipt else None,
+            messages=Message.objects.filter(account=account).count(),
+        )
+        enqueue(Job.HAND_OVER, account_id)
+        return True
+
+
+def hand_over(account_id: int, *, seconds: float | None = None) -> bool:
+    """Goes on for as long as ``seconds`` allow (a sync's time, unless told); whether nothing is left to do.
+
+    Does nothing unless the account is to be handed over and no other worker is at it.
+    """
+    deadline = time.monotonic() + (settings.sync_budget if seconds is None else seconds)
+    account = MailAccount.objects.filter(lease.BEING_HANDED_OVER, pk=account_id).first()
+    held = lease.claim(account, state=lease.BEING_HANDED_OVER) if account else None
+    if held is None:
+        return not MailAccount.objects.filter(lease.BEING_HANDED_OVER, pk=account_id).exists()
+    try:
+        while _step(held):
+            if time.monotonic() > deadline:
+                lease.release(held, next_sync_at=timezone.now())
+                return False
+    except LeaseLost:
+        return False
+    return True
+
+
+def _step(held: Lease) -> bool:
+    """The next batch of what is to be erased, or the end; whether there is more to do."""
+    with transaction.atomic():
+        lease.renew(held, stage="Erasing what is private…")
+        account = MailAccount.objects.select_related("owner", "heir").get(pk=held.account_id)
+        if not account.is_being_handed_over or not _stands(account):
+            _give_up(account, held)
+            return False
+        if removal.remove(_private(account)) or _strip(_subject_only(account), account):
+            return True
+        _conclude(account)
+        return False
+
+
+def _stands(account: MailAccount) -> bool:
+    return (
+        account.heir is not None
+        and getattr(account.heir, "is_active", True)
+        and not getattr(account.owner, "is_active", False)
+    )
+
+
+def _give_up(account: MailAccount, held: Lease) -> None:
+    """What is left stays its owner's, kept."""
+    columns: dict[str, Any] = {"status_code": "", "next_sync_at": None} if account.is_being_handed_over else {}
+    lease.release(held, heir=None, **columns)
+    _tell(account, handing_over="stopped")
+
+
+def _conclude(account: MailAccount) -> None:
+    """Lets the heir have what is left; what only its owner had use for goes: what they wrote here, what they did and
+    set, folders that hold nothing any more."""
+    for model in (Outgoing, MailAction):
+        model._default_manager.filter(account=account).delete()
+    Quarantined.objects.filter(folder__account=account).delete()
+    Participant.objects.filter(message__account=account, role=Role.BCC).delete()
+    account.aliases.all().delete()
+    account.migrations.update(snapshot=None, certificate=None)
+    account.folders.exclude(Exists(MessageUid.objects.filter(folder=OuterRef("pk")))).delete()
+    subject = Message.objects.filter(_is_subject_only(account), account=account).count()
+    left = Message.objects.filter(account=account).count()
+    begun = _begun(account)
+    told = {"handed_over": left - subject, "subject_only": subject, "erased": begun.facts["messages"] - left}
+    _tell(account, to=begun.facts["to"], by=begun.facts["by"], **told)
+    MailAccount.objects.filter(pk=account.pk).update(
+        owner=account.heir,
+        heir=None,
+        handed_over_from=account.owner.get_username(),
+        handed_over_at=timezone.now(),
+        status_code="",
+        sender_name="",
+        signature="",
+        stage="",
+        next_sync_at=None,
+        lease_owner="",
+        lease_until=None,
+    )
+
+
+def _begun(account: MailAccount) -> AuditEntry:
+    begun: AuditEntry = AuditEntry.objects.filter(account=account.pk, action=AuditAction.HANDED_OVER).latest("at")
+    return begun
+
+
+def _tell(account: MailAccount, **facts: Any) -> None:
+    """Notes with the receipt what came of it."""
+    receipt = receipts().filter(account=account.pk).first()
+    if receipt:
+        audit.follow_up(receipt, **facts)
+
+
+def _strip(which: QuerySet[Message], account: MailAccount) -> int:
+    """Takes from the first of these messages what they say and what is attached; how many that were."""
+    keys = list(which.values_list("pk", flat=True)[:BODIES])
+    Attachment.objects.filter(message__in=keys).delete()
+    nothing = {"has_body": False, "truncated": False, "body_text": "", "body_html": "", "calendar": ""}
+    Message.objects.filter(pk__in=keys).update(**nothing)
+    if keys:
+        summaries.refresh_of(account.pk, keys)
+    return len(keys)
+
+
+def _private(account: MailAccount) -> QuerySet[Message]:
+    return Message.objects.filter(_is_private(account), account=account)
+
+
+def _subject_only(account: MailAccount) -> QuerySet[Message]:
+    """Those of which colleagues know subject and participants, and we what they say."""
+    says = Q(has_body=True) | Exists(Attachment.objects.filter(message=OuterRef("pk")))
+    return Message.objects.filter(_is_subject_only(account), says, account=account)
+
+
+def _is_private(account: MailAccount) -> Q:
+    """Messages that nobody but the owner could know of."""
+    return Q(shown=Shown.HIDDEN) if account.visibility != Visibility.OWNER else ~Q(shown=Shown.REVEALED)
+
+
+def _is_subject_only(account: MailAccount) -> Q:
+    return Q(shown=Shown.AS_ACCOUNT) if account.visibility == Visibility.SUBJECT else Q(pk__in=())

@@ -1,0 +1,1 @@
+"""People and administrators consent at an identity provider."""

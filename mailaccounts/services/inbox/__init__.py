@@ -1,0 +1,1 @@
+"""What users see of stored mail and do with it."""

@@ -1,0 +1,1 @@
+"""Organisations that open their mailboxes to us."""

@@ -1,0 +1,1 @@
+"""Writes, sends and follows messages."""

@@ -1,0 +1,1 @@
+"""Keeps the store in step: conversations, places, folders, summaries, search."""

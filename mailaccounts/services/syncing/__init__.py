@@ -1,0 +1,1 @@
+"""Brings in the mail of an account: contacts first, headers before bodies."""

@@ -1,0 +1,1 @@
+"""Owners, operators, the host and its webhook are told."""

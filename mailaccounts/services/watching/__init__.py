@@ -1,0 +1,1 @@
+"""Push: notices at once when something changes in a mailbox."""
