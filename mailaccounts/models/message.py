@@ -10,8 +10,8 @@ class Thread(models.Model):
     """A conversation within one account.
 
     What a list shows of it is kept beside it (services.storing.summaries), of those messages that weren't expunged:
-    their number ``length``, how many of them are ``unread``, whether one is ``flagged`` or has attachments, and when the
-    newest came, None when nothing is left.
+    their number ``length``, how many of them are ``unread``, whether one is ``flagged`` or has attachments, and when
+    the newest came, None when nothing is left.
     """
 
     account = models.ForeignKey("mailaccounts.MailAccount", models.CASCADE, related_name="threads", db_index=False)

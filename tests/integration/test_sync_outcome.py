@@ -21,10 +21,10 @@ from tests.letters import CONTACT, letter
 from tests.sandbox_crm import switch_by_consent
 
 if TYPE_CHECKING:
-    from mailaccounts.services.limits import lease
     from collections.abc import Iterator
 
     from mailaccounts.models import MailAccount
+    from mailaccounts.services.limits import lease
     from mailaccounts.services.syncing.report import SyncReport
     from mailaccounts.testing.sandbox import Sandbox
     from tests.sandbox_fixtures import SandboxMailbox

@@ -1,7 +1,7 @@
 """Tells an account's owner, once, that something waits for them, with a link to exactly that step.
 
-What finds so marks the account (``syncing.outcome``) or the message (``sending.outgoing``) in the same UPDATE, and counts the
-incident. Whoever takes the mark away sends the notice: one worker, however many there are. A tick sends
+What finds so marks the account (``syncing.outcome``) or the message (``sending.outgoing``) in the same UPDATE,
+and counts the incident. Whoever takes the mark away sends the notice: one worker, however many there are. A tick sends
 what a worker couldn't.
 
 The link names the row and its incident, signed. It is no key: whoever opens it has to be signed in as the owner, and

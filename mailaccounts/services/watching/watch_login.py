@@ -147,8 +147,8 @@ def _is_behind(folder: Folder, seen: FolderState) -> bool:
 
 
 def _until(expires_at: datetime | None) -> float | None:
-    """When to sign in anew: so late that the token is renewed for it (signing_in.tokens), and some time before it expires.
-    Those that began together don't end together."""
+    """When to sign in anew: so late that the token is renewed for it (signing_in.tokens), and some time before it
+    expires. Those that began together don't end together."""
     if expires_at is None:
         return None
     left = (expires_at - timezone.now()).total_seconds()
