@@ -15,7 +15,7 @@ from mailaccounts.services.watching.watch import Watcher
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mailaccounts.services.watching.watch import WatchStatus
+    from mailaccounts.services.watching.watch_report import WatchStatus
 
 OTHER_FILES = 100  # that the process needs beside the connections
 

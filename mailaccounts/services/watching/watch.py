@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import Error as DatabaseTrouble
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from mailaccounts.conf import settings
 from mailaccounts.errors import (
@@ -34,6 +34,7 @@ from mailaccounts.services.telling.safely import safely
 from mailaccounts.services.trail import beats
 from mailaccounts.services.watching import watch_claims
 from mailaccounts.services.watching.watch_login import THREADS, Logins, Opened
+from mailaccounts.services.watching.watch_report import Reports, WatchStatus
 from mailaccounts.services.watching.watch_roll import Roll
 from mailaccounts.services.watching.watch_shares import shares
 from mailaccounts.services.watching.watch_syncs import Changes
@@ -46,23 +47,9 @@ if TYPE_CHECKING:
 LIVELIER_SECONDS = 3600.0  # that an account's mail has to be newer than another's to take its place
 PLACES = 5  # taken in this way at a time
 MOVED = 100  # accounts left to another watcher at a beat: it has them signed in again before the next hundred
-SHOWN_SECONDS = 1.0  # between two reports, at least
-QUIET_SECONDS = 60.0  # and at most
+LOOK_SECONDS = 60.0  # between two looks for alarms
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchStatus:
-    """``watched`` mailboxes tell what arrives, ``waiting`` ones are about to; the rest are totals since the start:
-    ``changes`` heard of, ``syncs`` queued for them, connections ``lost`` and sign-ins ``failed``."""
-
-    watched: int = 0
-    waiting: int = 0
-    changes: int = 0
-    syncs: int = 0
-    lost: int = 0
-    failed: int = 0
 
 
 class Watcher:
@@ -71,7 +58,7 @@ class Watcher:
     def __init__(self, *, most: int, show: Callable[[WatchStatus], None] = lambda status: None) -> None:
         """Watches ``most`` mailboxes at most, and tells ``show`` how it is doing whenever that has changed."""
         self.token = secrets.token_hex(16)
-        self._show, self._shown, self._shown_at = show, WatchStatus(), 0.0
+        self._reports = Reports(show)
         self._totals: Counter[str] = Counter()
         self._loop = IdleLoop()
         self._roll = Roll(most=most, per_second=settings.watch_logins_per_second, at_once=2 * THREADS)
@@ -79,8 +66,8 @@ class Watcher:
         self._most = most
         self._beat_at = self._claims_from = self._keeps_at = self._look_at = 0.0
         self._name = f"{beats.WATCHER}{self.token}"
-        self._claimed_all = False
-        self._stopping = False
+        self._looking = threading.Thread()
+        self._claimed_all = self._cut_off = self._stopping = False
 
     def stop(self) -> None:
         self._stopping = True
@@ -101,6 +88,8 @@ class Watcher:
             self._loop.close()
             self._with_database(self._leave)
             logins.stop()  # those under way may have to wait for a server
+            if self._looking.is_alive():
+                self._looking.join()
 
     def _look_after(self, logins: Logins) -> None:
         """Everything but waiting."""
@@ -120,7 +109,7 @@ class Watcher:
             logins.begin(watched.about.pk)
         if self._roll.let_go:
             self._with_database(self._let_go)
-        self._report()
+        self._reports.give(self.status)
 
     def _with_database(self, work: Callable[[float], object]) -> None:
         """Does what needs the database. While that is out of order connections are kept, and nothing is forgotten.
@@ -128,19 +117,21 @@ class Watcher:
         close_old_connections()
         try:
             work(time.monotonic())
+            self._cut_off = False
         except DatabaseTrouble as error:
-            logger.warning("the watcher goes on without its database: %s", type(error).__name__)
+            if not self._cut_off:
+                logger.warning("the watcher goes on without its database: %s", type(error).__name__)
+            self._cut_off = True
             self._claims_from = time.monotonic() + 2 * watch_fleet.BEAT_SECONDS
 
     # --- accounts come and go ---
 
     def _beat(self, now: float) -> None:
-        """Gives a sign of life, and takes note of what became of the accounts. It also looks for alarms: where no
-        worker ticks nobody else does."""
+        """Gives a sign of life, and takes note of what became of the accounts."""
         if now >= self._look_at:
-            self._look_at = now + QUIET_SECONDS
+            self._look_at = now + LOOK_SECONDS
             beats.note(self._name)
-            safely(alarms.look)
+            self._look_for_alarms()
         free = watch_claims.free(except_hosts=self._roll.unavailable_hosts(now), except_ids=self._roll.resting(now))
         watch_fleet.report(self.token, most=self._most, out_of_reach=self._roll.closed_hosts(now), free=free)
         mine = watch_claims.held(self.token)
@@ -159,6 +150,13 @@ class Watcher:
         self._keep_within_limits(now)
         self._make_way_for_livelier(now)
         self._share_out(free)
+
+    def _look_for_alarms(self) -> None:
+        """Where no worker ticks nobody else does. In a thread: to ask a broker and to send mail may take longer than a
+        watcher can be silent."""
+        if not self._looking.is_alive():
+            self._looking = threading.Thread(target=_look, name="alarms")
+            self._looking.start()
 
     def _share_out(self, free: int) -> None:
         """Lets go of accounts that other watchers are to have, a few at a time; none while nobody takes the last."""
@@ -265,8 +263,12 @@ class Watcher:
 
     def _pause(self, now: float) -> float:
         """How long nothing is to be done unless something happens."""
-        report_at = self._shown_at + (QUIET_SECONDS if self.status == self._shown else SHOWN_SECONDS)
-        instants = (self._beat_at, self._changes.next_at(), self._roll.next_at(now), report_at)
+        instants = (
+            self._beat_at,
+            self._changes.next_at(),
+            self._roll.next_at(now),
+            self._reports.next_at(self.status),
+        )
         return max(0.0, min(at for at in instants if at is not None) - now)
 
     @property
@@ -278,11 +280,10 @@ class Watcher:
             **self._totals,
         )
 
-    def _report(self) -> None:
-        status, since = self.status, time.monotonic() - self._shown_at
-        if since >= (QUIET_SECONDS if status == self._shown else SHOWN_SECONDS):
-            self._shown, self._shown_at = status, time.monotonic()
-            self._show(status)
+
+def _look() -> None:
+    safely(alarms.look)
+    connections.close_all()
 
 
 def _retry_after(error: MailAccountsError) -> float:
