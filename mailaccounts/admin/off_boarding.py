@@ -15,6 +15,7 @@ from django.urls import reverse
 from mailaccounts.forms.off_boarding import OffBoardForm
 from mailaccounts.hooks import hooks
 from mailaccounts.models import MailAccount
+from mailaccounts.selectors import is_deactivated
 from mailaccounts.services.connecting import handing_over
 from mailaccounts.services.connecting.disconnect import Reason, cut
 from mailaccounts.services.connecting.handing_over import Share
@@ -36,7 +37,7 @@ class Row:
 
     @classmethod
     def of(cls, account: MailAccount) -> Row:
-        if getattr(account.owner, "is_active", True):
+        if not is_deactivated(account.owner):
             left_alone = "Its owner isn't deactivated."
         elif account.is_erasing or account.is_being_handed_over:
             left_alone = "Its mail is being erased or handed over already."

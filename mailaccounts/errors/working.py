@@ -93,6 +93,15 @@ class NeverFinished(ChangeRefused):
     next_step = "Try it with fewer messages at a time, or in your mail program."
 
 
+class NeverFetched(MailAccountsError):
+    """Every worker that was at the file was lost over it."""
+
+    code = "never_fetched"
+    remedy = Remedy.RETRY
+    sentence = "Fetching this file broke off again and again."
+    next_step = "Leave it out, or try it once more."
+
+
 class MovedUnseen(ChangeRefused):
     """The messages were moved, and no sync has yet found where they are now."""
 

@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.contrib.auth import get_user_model
 
+from mailaccounts.selectors import is_deactivated
+
 HAND_OVER, ERASE = "hand_over", "erase"
 
 
@@ -34,7 +36,7 @@ class OffBoardForm(forms.Form):
             raise forms.ValidationError("Say to whom.")
         users = get_user_model()._default_manager
         found = users.filter(**{get_user_model().USERNAME_FIELD: name}).first()
-        if found is None or not getattr(found, "is_active", True):
+        if found is None or is_deactivated(found):
             raise forms.ValidationError("There is no active user of this name.")
         return found
 

@@ -162,7 +162,8 @@ class Recipient(models.Model):
 
 
 class Enclosed(models.Model):
-    """A file that goes along with a draft.
+    """A file that goes along with a draft. One that is ``awaited`` is yet to be fetched, after so many workers that
+    were ``lost`` over it or are at it.
 
     Its bytes are in the database and not in MEDIA_ROOT: workers on other machines need them, nobody's web server hands
     them out, and they come and go in the same transactions, and backups, as the message they belong to.
@@ -178,6 +179,7 @@ class Enclosed(models.Model):
     )
     of_original = models.BooleanField(default=False)
     awaited = models.BooleanField(default=False)
+    lost = models.PositiveSmallIntegerField(default=0)
     problem = models.TextField(blank=True)
 
     class Meta:

@@ -71,3 +71,8 @@ def deactivated(path: str = "") -> Q:
     column for that, a host's may not; then there are none."""
     columns = {field.name for field in get_user_model()._meta.get_fields()}
     return Q((f"{path}is_active", False)) if "is_active" in columns else Q(pk__in=[])
+
+
+def is_deactivated(user: Any) -> bool:
+    """Whether this one was, as was read of them."""
+    return not getattr(user, "is_active", True)

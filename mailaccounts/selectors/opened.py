@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from mailaccounts.models import ERASING, BreakGlass, MailAccount
+from mailaccounts.selectors.accounts import is_deactivated
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -21,7 +22,7 @@ def is_open() -> Q:
 def may_open(user: Any) -> bool:
     """Whether ``user`` is staff with the permission. Asked each time that they are shown something: whoever loses
     it, or is deactivated, sees nothing from then on. No query for people who aren't staff."""
-    return bool(user.is_active and user.is_staff and user.has_perm("mailaccounts.open_mail"))
+    return bool(not is_deactivated(user) and user.is_staff and user.has_perm("mailaccounts.open_mail"))
 
 
 def openable_by(user: Any) -> QuerySet[MailAccount]:

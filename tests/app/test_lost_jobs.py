@@ -186,6 +186,33 @@ def test_a_job_that_the_broker_lost_is_queued_again(job: Job, ask: Callable[[], 
         assert (job, ids) in jobs()
 
 
+def test_a_file_that_costs_worker_after_worker_is_given_up_and_the_draft_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (draft_id,) = pass_on()
+
+    def killed(_: Attachment) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mailaccounts.services.inbox.attached.read", killed)
+    for _ in range(originals.MOST_LOST):
+        OrmQ.objects.all().delete()
+        time_passes()
+        tasks.tick()
+        assert (Job.ENCLOSE, (draft_id,)) in jobs()
+        with pytest.raises(KeyboardInterrupt):
+            originals.fetch(draft_id)
+    originals.fetch(draft_id)
+    assert Enclosed.objects.get().problem.startswith("Fetching this file broke off again and again.")
+    OrmQ.objects.all().delete()
+    time_passes()
+    tasks.tick()
+    assert (Job.ENCLOSE, (draft_id,)) not in jobs()
+    originals.try_again(Outgoing.objects.get())
+    with pytest.raises(KeyboardInterrupt):  # it is tried indeed
+        originals.fetch(draft_id)
+
+
 def test_what_needs_no_job_is_done_by_the_tick_or_within_a_day() -> None:
     """NOTIFY, GIVE_BACK, KEEP; CAMPAIGNS and TELL_OPENED are a tick's work, too."""
     needy = ready(status=AccountStatus.NEEDS_OWNER, notice_due=True, next_sync_at=None)

@@ -25,6 +25,7 @@ from mailaccounts.errors import (
 from mailaccounts.models import AccountStatus, Credential, CredentialState, Grant, MigrationStep, TenantAccess
 from mailaccounts.presets import find
 from mailaccounts.rules.migration_states import UNDER_WAY, MigrationState
+from mailaccounts.selectors import is_deactivated
 from mailaccounts.services.connecting.detect import provider_of
 from mailaccounts.services.registering import clients
 
@@ -141,7 +142,7 @@ class _Facts:
             fits.sort(key=lambda each: each != self._client)
         if not fits:
             raise ClientMissing(provider=clients.label(preset.provider) if preset else "any provider")
-        if not getattr(account.owner, "is_active", True):
+        if is_deactivated(account.owner):
             raise OwnerInactive(address=account.address)
         return fits[0]
 

@@ -18,7 +18,7 @@ from django.db.models.signals import post_save, pre_delete
 from mailaccounts.conf import settings
 from mailaccounts.hooks import hooks
 from mailaccounts.models import MailAccount
-from mailaccounts.selectors import deactivated
+from mailaccounts.selectors import deactivated, is_deactivated
 from mailaccounts.services.connecting import handing_over
 from mailaccounts.services.connecting.disconnect import Reason, cut
 from mailaccounts.services.limits.lease import CONNECTED
@@ -71,7 +71,7 @@ def _heir_of(account: MailAccount) -> Any | None:
 
 def _saved(*, instance: Any, raw: bool, **_: Any) -> None:
     """Neither a fault of ours nor a database out of order keeps a user from being deactivated: the tick goes on."""
-    if not (raw or getattr(instance, "is_active", True)):
+    if not raw and is_deactivated(instance):
         work = partial(safely, partial(disconnect_departed, Q(owner=instance.pk)))
         transaction.on_commit(work)
 

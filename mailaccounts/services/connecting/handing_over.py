@@ -36,7 +36,7 @@ from mailaccounts.models import (
     Visibility,
 )
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.selectors import receipts
+from mailaccounts.selectors import is_deactivated, receipts
 from mailaccounts.services.connecting.disconnect import Reason, cut
 from mailaccounts.services.limits import lease
 from mailaccounts.services.storing import removal, summaries
@@ -75,9 +75,9 @@ def obstacle(account: MailAccount, heir: Any) -> str | None:
     """Why the account's mail can't go to ``heir``, in words; None when it can."""
     if account.is_erasing or account.is_being_handed_over:
         return "Its mail is being erased or handed over already."
-    if getattr(account.owner, "is_active", True):
+    if not is_deactivated(account.owner):
         return "Its owner isn't deactivated."
-    if heir.pk == account.owner_id or not getattr(heir, "is_active", True):
+    if heir.pk == account.owner_id or is_deactivated(heir):
         return "This user can't sign in."
     if not MailAccount.objects.filter(hooks().shares_with(heir), pk=account.pk).exists():
         return "Its mail isn't shared with this user."
@@ -145,11 +145,7 @@ def _step(held: Lease) -> bool:
 
 
 def _stands(account: MailAccount) -> bool:
-    return (
-        account.heir is not None
-        and getattr(account.heir, "is_active", True)
-        and not getattr(account.owner, "is_active", False)
-    )
+    return account.heir is not None and not is_deactivated(account.heir) and is_deactivated(account.owner)
 
 
 def _give_up(account: MailAccount, held: Lease) -> None:

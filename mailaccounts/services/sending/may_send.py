@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mailaccounts.errors import AccountDisconnected, QuotedWithdrawn, SenderDeparted, SendingPaused
 from mailaccounts.hooks import hooks
 from mailaccounts.models import AccountStatus, Outgoing
+from mailaccounts.selectors import is_deactivated
 from mailaccounts.services.sending import quoted
-
-if TYPE_CHECKING:
-    from typing import Any
 
 PAUSE_SECONDS = 60.0  # until a resumed account's message goes
 
@@ -23,8 +19,8 @@ def insist(message: Outgoing) -> None:
     """
     now = Outgoing.objects.select_related("account__owner", "author").defer("raw").get(pk=message.pk)
     account, author = now.account, now.author
-    writes = author is None or (_is_active(author) and hooks().can_manage(author, account))
-    if not (writes and _is_active(account.owner)):
+    writes = author is None or (not is_deactivated(author) and hooks().can_manage(author, account))
+    if not writes or is_deactivated(account.owner):
         raise SenderDeparted(address=account.address)
     if quoted.is_withdrawn(now):
         raise QuotedWithdrawn
@@ -32,7 +28,3 @@ def insist(message: Outgoing) -> None:
         raise AccountDisconnected(address=account.address)
     if account.paused_at is not None:
         raise SendingPaused(retry_after=PAUSE_SECONDS, address=account.address)
-
-
-def _is_active(user: Any) -> bool:
-    return bool(getattr(user, "is_active", True))

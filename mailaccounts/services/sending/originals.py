@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from mailaccounts import selectors
-from mailaccounts.errors import MailAccountsError, MessageGone, MessageTooLarge
+from mailaccounts.errors import MailAccountsError, MessageGone, MessageTooLarge, NeverFetched
 from mailaccounts.models import EDITABLE, Enclosed, Outgoing
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services.inbox import attached
 from mailaccounts.services.sending import drafts
 from mailaccounts.services.sending.outgoing import QUEUED_FOR
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 logger = logging.getLogger(__name__)
+
+MOST_LOST = 3  # workers over one file
 
 
 def await_all(draft: Outgoing) -> None:
@@ -44,20 +51,26 @@ def await_all(draft: Outgoing) -> None:
 def try_again(draft: Outgoing) -> None:
     """Has a worker fetch what isn't there yet."""
     with transaction.atomic():
-        if draft.enclosed.filter(awaited=True).update(problem=""):
+        if draft.enclosed.filter(awaited=True).update(problem="", lost=0):
             _have_fetched(draft)
 
 
 def fetch(outgoing_id: int) -> None:
-    """Fetches the files that a draft waits for, one after the other; what stands in the way of one is noted there."""
+    """Fetches the files that a draft waits for, one after the other; what stands in the way of one is noted there,
+    and that worker after worker was lost over it."""
     awaited = Enclosed.objects.filter(outgoing=outgoing_id, awaited=True).defer("content")
     for each in awaited.select_related("outgoing__account", "outgoing__author", "original__message__account"):
         rows = Enclosed.objects.filter(pk=each.pk, awaited=True)
         try:
+            if each.lost >= MOST_LOST:
+                raise NeverFetched
+            if not rows.update(lost=F("lost") + 1):
+                continue  # it was left out, or fetched by another worker
+            _hold(outgoing_id)
             content = _read(each)
         except MailAccountsError as error:
             logger.info("outgoing %d: a file couldn't be fetched: %s", outgoing_id, error.code)
-            rows.update(problem=error.message)
+            rows.update(problem=error.message, lost=0)
         else:
             rows.update(content=content, awaited=False, problem="")
     Outgoing.objects.filter(pk=outgoing_id).update(changed_at=timezone.now())
@@ -65,10 +78,15 @@ def fetch(outgoing_id: int) -> None:
 
 
 def _have_fetched(draft: Outgoing) -> None:
-    """A worker that is lost is followed by another."""
-    draft.next_at = timezone.now() + QUEUED_FOR
-    Outgoing.objects.filter(pk=draft.pk, state__in=EDITABLE).update(next_at=draft.next_at)
+    draft.next_at = _hold(draft.pk)
     enqueue(Job.ENCLOSE, draft.pk)
+
+
+def _hold(draft_id: int) -> datetime:
+    """A worker that is lost is followed by another, at the time returned."""
+    until = timezone.now() + QUEUED_FOR
+    Outgoing.objects.filter(pk=draft_id, state__in=EDITABLE).update(next_at=until)
+    return until
 
 
 def _read(file: Enclosed) -> bytes:
