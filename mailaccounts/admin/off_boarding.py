@@ -15,7 +15,7 @@ from django.urls import reverse
 from mailaccounts.forms.off_boarding import OffBoardForm
 from mailaccounts.hooks import hooks
 from mailaccounts.models import MailAccount
-from mailaccounts.selectors import is_deactivated
+from mailaccounts.selectors import deactivated, is_deactivated
 from mailaccounts.services.connecting import handing_over
 from mailaccounts.services.connecting.disconnect import Reason, cut
 from mailaccounts.services.connecting.handing_over import Share
@@ -75,13 +75,14 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
 def _do(accounts: list[MailAccount], form: OffBoardForm, request: HttpRequest) -> None:
     begun, user = 0, request.user
     heir = None if form.erases else form.heir_named
+    gone = deactivated("owner__")  # still, at the moment that it is done
     for account in accounts:
         if heir is None:
-            begun += cut(account.pk, actor=user, reason=Reason.DEACTIVATED, erase_mail=True) is not None
+            begun += cut(account.pk, actor=user, reason=Reason.DEACTIVATED, only=gone, erase_mail=True) is not None
         elif problem := handing_over.obstacle(account, heir):
             messages.warning(request, f"{account.address}: {problem}")
         else:
-            cut(account.pk, actor=user, reason=Reason.DEACTIVATED)  # a tick was about to
+            cut(account.pk, actor=user, reason=Reason.DEACTIVATED, only=gone)  # a tick was about to
             begun += handing_over.begin(account.pk, heir=heir, actor=user)
     done = "erased" if heir is None else f"handed over to {heir}"
     told = f"The mail of {begun} account{'' if begun == 1 else 's'} is being {done}. Receipts are in the audit trail."

@@ -39,7 +39,7 @@ ACCOUNTS = "/admin/mailaccounts/mailaccount/"
 SUPPORT = (
     *("view_mailaccount", "operate_mailaccount", "view_grant", "view_tenantaccess", "view_oauthclient"),
     *("view_migrationrun", "change_migrationrun", "view_quarantined", "release_quarantined", "view_outgoing"),
-    *("view_auditentry", "view_alarm", "view_webhookdelivery", "resend_webhookdelivery"),
+    *("view_auditentry", "view_alarm", "view_webhookdelivery", "resend_webhookdelivery", "off_board_mailaccount"),
 )
 LISTS = ("mailaccount", "grant", "tenantaccess", "migrationrun", "quarantined", "outgoing", "auditentry")
 

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from mailaccounts import selectors, tasks
+from mailaccounts.admin import off_boarding
 from mailaccounts.hooks import Hooks
 from mailaccounts.models import AccountStatus, Folder, MailAccount, Message, Outgoing, Shown, Visibility
 from mailaccounts.selectors import Access
@@ -99,6 +100,10 @@ def test_the_heir_sees_what_colleagues_saw_and_nothing_else_is_left(
 def test_what_nobody_else_could_see_is_erased_with_its_account(account: MailAccount, heir: Any) -> None:
     Message.objects.update(shown=Shown.AS_ACCOUNT)
     leave(account)
+    owners = type(account.owner).objects.filter(pk=account.owner_id)
+    owners.update(is_active=True)
+    assert not handing_over.begin(account.pk, heir=heir)  # its owner came back a moment ago
+    owners.update(is_active=False)
     assert handing_over.begin(account.pk, heir=heir)
     tasks.erase(account.pk)
     assert not MailAccount.objects.exists()
@@ -158,9 +163,19 @@ class Broken(Inheriting):
         raise RuntimeError
 
 
+class Unsure(Inheriting):
+    def shares_with(self, user: Any) -> Q:
+        raise RuntimeError
+
+
 @pytest.mark.parametrize(
     ("mail", "hooks", "left"),
-    [("keep", Inheriting, "leaver"), ("hand_over", Inheriting, "successor"), ("hand_over", Broken, "leaver")],
+    [
+        ("keep", Inheriting, "leaver"),
+        ("hand_over", Inheriting, "successor"),
+        ("hand_over", Broken, "leaver"),
+        ("hand_over", Unsure, "leaver"),
+    ],
 )
 def test_the_host_says_what_becomes_of_the_mail_of_whoever_is_deactivated(
     account: MailAccount, settings: Any, mail: str, hooks: type, left: str
@@ -187,8 +202,18 @@ def test_or_that_it_is_erased(account: MailAccount, settings: Any) -> None:
 # --- by hand ---------------------------------------------------------------------------------------------------
 
 
+class _ComesBack(off_boarding.Row):
+    """The owner is active again as soon as the page has looked."""
+
+    @classmethod
+    def of(cls, account: MailAccount) -> Any:
+        row = super().of(account)
+        type(account.owner).objects.filter(pk=account.owner_id).update(is_active=True)
+        return row
+
+
 def test_staff_with_the_permission_see_figures_first_and_off_board(
-    account: MailAccount, heir: Any, client: Client
+    account: MailAccount, heir: Any, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     MailAccount.objects.update(visibility=Visibility.EVERYTHING)
     page = f"{ADMIN}off-board/?account={account.pk}"
@@ -206,6 +231,12 @@ def test_staff_with_the_permission_see_figures_first_and_off_board(
     for data in ({"do": "hand_over", "sure": "on"}, {"do": "hand_over", "heir": "heir"}, {"do": "erase"}):
         assert client.post(page, data).status_code == 200
     assert client.post(page, {"do": "hand_over", "heir": "nobody", "sure": "on"}).status_code == 200
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(off_boarding, "Row", _ComesBack)
+        for do in ("erase", "hand_over"):
+            leave(account)
+            assert client.post(page, {"do": do, "heir": "heir", "sure": "on"}).status_code == 302
+    leave(account)
     assert MailAccount.objects.get().status_code == ""
     assert client.post(page, {"do": "hand_over", "heir": "heir", "sure": "on"}).status_code == 302
     tasks.hand_over(account.pk)

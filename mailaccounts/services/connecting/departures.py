@@ -55,8 +55,8 @@ def _disconnect(account: MailAccount, departed: Q) -> bool:
     with transaction.atomic():
         erases = settings.departed_mail == "erase"
         receipt = cut(account.pk, reason=Reason.DEACTIVATED, only=departed, erase_mail=erases)
-        if receipt is not None and heir is not None and handing_over.obstacle(account, heir) is None:
-            handing_over.begin(account.pk, heir=heir)
+        if receipt is not None and heir is not None:
+            _hand_over(account, heir)
     return receipt is not None
 
 
@@ -67,6 +67,16 @@ def _heir_of(account: MailAccount) -> Any | None:
     except Exception as error:  # noqa: BLE001 - it must keep nobody from being disconnected
         logger.error("account %d: the host can't say who its heir is: %s", account.pk, type(error).__name__)
         return None
+
+
+def _hand_over(account: MailAccount, heir: Any) -> None:
+    """Where the host fails to say what the heir may see, the mail is kept."""
+    try:
+        with transaction.atomic():
+            if handing_over.obstacle(account, heir) is None:
+                handing_over.begin(account.pk, heir=heir)
+    except Exception as error:  # noqa: BLE001 - nor must this
+        logger.error("account %d: its mail couldn't be handed over: %s", account.pk, type(error).__name__)
 
 
 def _saved(*, instance: Any, raw: bool, **_: Any) -> None:

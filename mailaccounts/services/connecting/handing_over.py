@@ -36,7 +36,7 @@ from mailaccounts.models import (
     Visibility,
 )
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.selectors import is_deactivated, receipts
+from mailaccounts.selectors import deactivated, is_deactivated, receipts
 from mailaccounts.services.connecting.disconnect import Reason, cut
 from mailaccounts.services.limits import lease
 from mailaccounts.services.storing import removal, summaries
@@ -86,9 +86,11 @@ def obstacle(account: MailAccount, heir: Any) -> str | None:
 
 def begin(account_id: int, *, heir: Any, actor: Any = None) -> bool:
     """Has a disconnected account's mail handed over in the background, where there is no ``obstacle``; erased, where
-    nobody but its owner could see any of it. False when it isn't kept any more."""
+    nobody but its owner could see any of it. False when it isn't kept any more, or its owner is back."""
     with transaction.atomic():
-        kept = MailAccount.objects.filter(status=AccountStatus.DISCONNECTED, status_code="", pk=account_id)
+        kept = MailAccount.objects.filter(
+            deactivated("owner__"), status=AccountStatus.DISCONNECTED, status_code="", pk=account_id
+        )
         account = kept.select_for_update(of=("self",)).first()
         if account is None:
             return False
