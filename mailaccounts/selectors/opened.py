@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from mailaccounts.models import ERASING, BreakGlass, MailAccount
-from mailaccounts.selectors.accounts import is_deactivated
+from mailaccounts.selectors.accounts import deactivated, is_deactivated
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -52,6 +52,7 @@ def openings_of(account: MailAccount) -> QuerySet[BreakGlass]:
 
 
 def looking_now(owner: Any) -> QuerySet[BreakGlass]:
-    """Who may look at this moment, in whichever of the owner's accounts."""
-    found = BreakGlass.objects.filter(is_open(), account__owner=owner).select_related("viewer", "account")
+    """Who may look at this moment, in whichever of the owner's accounts; nobody who can't sign in any more."""
+    found = BreakGlass.objects.filter(is_open(), account__owner=owner, viewer__isnull=False)
+    found = found.exclude(deactivated("viewer__")).select_related("viewer", "account")
     return found.order_by("until", "pk")

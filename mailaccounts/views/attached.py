@@ -77,8 +77,9 @@ def picture(request: HttpRequest, signed: str) -> HttpResponseBase:
         found = None
     if found is None:
         raise Http404
+    kept = f"private, max-age={pictures.PERIOD}"
     response = HttpResponse(found.content, content_type=found.content_type)
-    return _locked(response, {"Cache-Control": f"private, max-age={pictures.PERIOD}"})
+    return _locked(response, {"Cache-Control": kept if found.keeps else "no-store"})
 
 
 def _all_of(first: bytes, others: Generator[bytes, None, None]) -> Iterator[bytes]:

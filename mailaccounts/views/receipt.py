@@ -32,7 +32,7 @@ WORDS = {
 VERDICTS = {
     Verdict.VALID: "Valid: nothing in this receipt was changed since it was written.",
     Verdict.ANOTHERS: "Fits, but isn't by a key that this installation knows: compare its id with the one you hold.",
-    Verdict.UNSIGNED: "Not signed: this installation had no key then.",
+    Verdict.UNSIGNED: "Not signed, so that nothing proves it: there was no key then, or the signature was removed.",
     Verdict.INVALID: "Not valid: something in this receipt was changed since it was signed.",
 }
 YOURS_TO_END = {Outcome.UNTELLABLE, Outcome.PENDING, Outcome.GIVEN_UP}

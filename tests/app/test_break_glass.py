@@ -184,6 +184,9 @@ def test_its_owner_sees_who_looks_why_and_at_what(client: Client, account: MailA
         assert words in client.get(page).content.decode(), page
     MailAccount.objects.update(status=AccountStatus.DISCONNECTED)  # and what was stored is kept
     assert told in client.get(reverse("inbox")).content.decode()
+    type(jo).objects.filter(pk=jo.pk).update(is_active=False)
+    assert told not in client.get(reverse("inbox")).content.decode()
+    type(jo).objects.filter(pk=jo.pk).update(is_active=True)
     BreakGlass.objects.update(until=timezone.now() - timedelta(minutes=1))
     for page, words in pages.items():
         assert words not in client.get(page).content.decode(), page

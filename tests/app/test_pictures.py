@@ -14,7 +14,9 @@ from django.urls import reverse
 
 from mailaccounts.models import Message, Visibility
 from mailaccounts.services.inbox import pictures
+from mailaccounts.services.trail import break_glass
 from tests.app.builders import make_account, make_message, make_user
+from tests.app.staff import make_staff
 from tests.app.test_detect import placed_in
 from tests.crm_process import wait_until
 from tests.domains import Page
@@ -108,6 +110,15 @@ def test_a_picture_is_only_for_whom_it_was_signed_and_as_long_as_they_may_read_i
     later = time.time() + 2 * pictures.PERIOD
     monkeypatch.setattr(pictures.time, "time", lambda: later)
     assert client.get(reverse("mailaccounts:picture", args=[signed])).status_code == 404
+
+
+def test_a_browser_keeps_no_picture_that_somebody_has_opened_for_a_while(client: Client, web: WebServer) -> None:
+    message, jo = message_with("https://corp.test/logo.png"), make_staff("jo", "open_mail")
+    opening = break_glass.open_mail(message.account, viewer=jo, reason="An order is missing", minutes=15)
+    assert shown(client, message)["Cache-Control"] == "private, max-age=3600"
+    assert shown(client, message, user=jo)["Cache-Control"] == "no-store"
+    break_glass.end([opening], actor=jo)
+    assert shown(client, message, user=jo).status_code == 404
 
 
 def test_somebody_who_may_not_sign_in_any_more_sees_no_picture(client: Client, web: WebServer) -> None:

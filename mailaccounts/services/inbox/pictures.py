@@ -34,8 +34,11 @@ _signer = Signer(salt="mailaccounts.picture")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
+    """``keeps`` says whether a browser may have it for a while: not what somebody opened until then only."""
+
     content_type: str
     content: bytes
+    keeps: bool
 
 
 def is_remote(address: str) -> bool:
@@ -68,7 +71,10 @@ def find(signed: str) -> Picture | None:
     address = addresses[number]
     content = _in_turn(user, address) if is_remote(address) else _enclosed(message, address)
     kind = picture_type(content)
-    return Picture(content_type=kind, content=content) if kind else None
+    if not kind:
+        return None
+    keeps = selectors.readable_by(user).filter(pk=message.pk).exists()
+    return Picture(content_type=kind, content=content, keeps=keeps)
 
 
 def _enclosed(message: Message, address: str) -> bytes:
