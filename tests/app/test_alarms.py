@@ -83,6 +83,25 @@ def test_what_passes_between_two_looks_is_no_alarm(monkeypatch: pytest.MonkeyPat
     assert not Alarm.objects.exists() and mail.outbox == []
 
 
+def test_the_alarms_of_a_look_share_a_mail_and_what_comes_and_goes_is_told_once_an_hour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_account(status="ok", next_sync_at=timezone.now() - timedelta(hours=1))
+    with monkeypatch.context() as patch:
+        patch.setattr("mailaccounts.queue.waiting", lambda: 10_000)
+        look(2)
+    (told,) = mail.outbox
+    assert "and 1 more" in told.subject
+    assert "10000 jobs wait" in told.body and "1 of 1 accounts are behind" in told.body
+    look(2)
+    monkeypatch.setattr("mailaccounts.queue.waiting", lambda: 10_000)
+    look(3)
+    assert (kinds(), len(mail.outbox)) == (["lag", "queue"], 1)
+    Alarm.objects.filter(told_at__isnull=False).update(told_at=timezone.now() - timedelta(minutes=61))
+    look(2)
+    assert len(mail.outbox) == 2 and "accounts are behind" not in mail.outbox[1].body
+
+
 def test_a_mail_that_does_not_go_out_is_sent_by_a_later_look(monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*_: object, **__: object) -> None:
         raise smtplib.SMTPServerDisconnected

@@ -1,4 +1,5 @@
-"""Raises and clears alarms of the installation's own, and tells the ADMINS once of each.
+"""Raises and clears alarms of the installation's own, and tells the ADMINS once of each, in one mail for all of a
+look; what comes and goes, once an hour.
 
 The tick looks, and so does a watcher, for where no worker ticks the tick can't: whoever is first each minute. What is
 seen at two looks in a row is raised, and over once two have seen no more of it.
@@ -11,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
 from mailaccounts.models import Alarm, AlarmKind
@@ -31,6 +32,7 @@ HOLDS = {AlarmKind.VERSION: timedelta(minutes=10)}  # an upgrade takes a while
 TOLD_OTHERWISE = (AlarmKind.CLIENT, AlarmKind.SECRET, AlarmKind.CANARY)  # by mails of their own, which say more
 RAISED = Q(raised_at__isnull=False, until__isnull=True)
 KEPT = timedelta(days=90)
+QUIET = timedelta(hours=1)  # after a mail about the same
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +49,7 @@ def look() -> None:
         if key not in signs:
             _not_seen(alarm)
     _tidy()
-    for alarm in raised().filter(told_at__isnull=True):
-        _tell(alarm)
+    _tell(list(_untold()))
 
 
 def raised() -> QuerySet[Alarm]:
@@ -95,17 +96,29 @@ def _not_seen(alarm: Alarm) -> None:
                 logger.warning("alarm %d is over: %s", alarm.pk, alarm.kind)
 
 
-def _tell(alarm: Alarm) -> None:
-    """One mail for each alarm, by whoever notes first that it is told; where that doesn't work, the next look's."""
-    if not Alarm.objects.filter(RAISED, pk=alarm.pk, told_at__isnull=True).update(told_at=timezone.now()):
+def _untold() -> QuerySet[Alarm]:
+    """Those to tell of: not what the ADMINS have had a mail about lately, and was over in between."""
+    same = Alarm.objects.filter(kind=OuterRef("kind"), subject=OuterRef("subject"))
+    lately = same.filter(told_at__gt=timezone.now() - QUIET)
+    return raised().filter(~Exists(lately), told_at__isnull=True)
+
+
+def _tell(alarms: list[Alarm]) -> None:
+    """One mail, by whoever notes first that it is told; where that doesn't work, the next look's."""
+    untold = Alarm.objects.filter(RAISED, told_at__isnull=True)
+    told = [each for each in alarms if untold.filter(pk=each.pk).update(told_at=timezone.now())]
+    if not told:
         return
-    since = timezone.localtime(alarm.since)
-    body = (
-        f"{alarm.words}\n\nIt has been so since {since:%Y-%m-%d %H:%M %Z}. The dashboard in the admin shows "
-        "when it is over. You won't be told again until then.\n"
-    )
-    if not tell(alarm.get_kind_display(), body):
-        Alarm.objects.filter(pk=alarm.pk).update(told_at=None)
+    first, *others = told
+    subject = first.get_kind_display() + (f", and {len(others)} more" if others else "")
+    parts = [f"{each.words}\n\nIt has been so since {_when(each)}.\n\n" for each in told]
+    end = "The dashboard in the admin shows when it is over. You won't be told again until then.\n"
+    if not tell(subject, "".join(parts) + end):
+        Alarm.objects.filter(pk__in=[each.pk for each in told]).update(told_at=None)
+
+
+def _when(alarm: Alarm) -> str:
+    return f"{timezone.localtime(alarm.since):%Y-%m-%d %H:%M %Z}"
 
 
 def _tidy() -> None:
