@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 
-from mailaccounts.admin.readonly import ReadOnlyAdmin
+from mailaccounts.admin.readonly import MOST, ReadOnlyAdmin
 from mailaccounts.models import WebhookDelivery
 from mailaccounts.services.telling.webhook import send_again
 
@@ -28,5 +28,6 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Send again", permissions=["resend"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-        count = send_again(chosen)
+        first = list(chosen.values_list("pk", flat=True)[:MOST])  # of "all" no more than the list leads to
+        count = send_again(WebhookDelivery.objects.filter(pk__in=first))
         messages.success(request, f"{count} {'delivery is' if count == 1 else 'deliveries are'} sent again.")

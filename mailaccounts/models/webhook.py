@@ -7,6 +7,11 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+EVENTS = (
+    *("account.status_changed", "credential.switched", "outgoing.changed", "message.stored"),
+    *("alarm.raised", "alarm.cleared"),
+)
+
 
 class WebhookDelivery(models.Model):
     """``payload`` holds ids and codes, never an address. At ``next_at`` it is tried, again after each failure, until
@@ -14,7 +19,7 @@ class WebhookDelivery(models.Model):
     there was none."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    event = models.CharField(max_length=40)
+    event = models.CharField(max_length=40, choices=[(each, each) for each in EVENTS])
     payload = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     attempts = models.PositiveIntegerField(default=0)

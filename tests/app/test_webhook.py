@@ -126,6 +126,14 @@ def test_a_target_that_does_not_take_it_is_told_again_later_and_no_redirect_foll
     assert len({json.loads(body)["id"] for body in target.posted}) == 2
 
 
+def test_what_a_target_does_not_understand_holds_up_nothing_else(target: WebServer) -> None:
+    page(target).status = 422
+    for number in range(3):
+        webhook.note("message.stored", account_id=number, message_ids=[])
+    assert webhook.deliver_due() == 0
+    assert len(target.asked) == 3 and not WebhookDelivery.objects.exclude(attempts=1, last_status=422).exists()
+
+
 def test_after_a_day_it_is_given_up_which_is_an_alarm_until_one_works(target: WebServer, client: Client) -> None:
     page(target).status = 503
     webhook.note("outgoing.changed", outgoing_id=1)

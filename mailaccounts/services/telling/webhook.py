@@ -2,7 +2,7 @@
 
 What is to be told is a row, written in the transaction of what it tells of: neither a worker that dies nor a target
 that is away loses it. A job of its own delivers, one at a time and for less than a minute, so that a slow target holds
-up nobody; a round ends with the first failure.
+up nobody; a round ends with the first failure, unless the target has refused just this delivery.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ MOST_BYTES = 4096  # of it that are read
 SOON = 5  # seconds in which events share a job
 FIRST_PAUSE, LONGEST_PAUSE = 30, 3600
 GIVE_UP = timedelta(hours=24)
+OF_THIS_ONE = {400, 409, 413, 415, 422}  # answers that say nothing of the next delivery (RFC 9110 §15.5)
 CLAIM = timedelta(minutes=2)  # that a worker has a delivery for, before another may try
 ROUND = timedelta(seconds=BUDGET_SECONDS + ANSWER_SECONDS)  # after which a round whose worker was lost is over
 
@@ -68,9 +69,10 @@ def deliver_due() -> int:
             delivery = _claim()
             if delivery is None:
                 break
-            if not _deliver(delivery):
+            status = _deliver(delivery)
+            if status not in OF_THIS_ONE and not _is_taken(status):
                 break  # what is away now is away for the next one too
-            delivered += 1
+            delivered += _is_taken(status)
     finally:
         beats.forget(TURN)
     return delivered
@@ -119,8 +121,13 @@ def _claim() -> WebhookDelivery | None:
     return None
 
 
-def _deliver(delivery: WebhookDelivery) -> bool:
-    """Tries once; False when the target hasn't taken it."""
+def _is_taken(status: int | None) -> bool:
+    """Whether the target has taken it, by its answer."""
+    return status is not None and 200 <= status < 300
+
+
+def _deliver(delivery: WebhookDelivery) -> int | None:
+    """Tries once; what the target answered, None where there was no answer."""
     body = json.dumps(
         {
             "id": str(delivery.pk),
@@ -150,13 +157,13 @@ def _deliver(delivery: WebhookDelivery) -> bool:
     now = timezone.now()
     told = {"last_status": status, "last_code": code}
     row = WebhookDelivery.objects.filter(pk=delivery.pk)
-    if status is not None and 200 <= status < 300:
+    if _is_taken(status):
         row.update(**told, delivered_at=now, next_at=None)
-        return True
+        return status
     logger.warning("webhook %s: attempt %d: %s", delivery.pk, delivery.attempts, status or code)
     if now - delivery.created_at > GIVE_UP:
         row.update(**told, given_up_at=now, next_at=None)
     else:
         pause = min(FIRST_PAUSE * 2 ** min(delivery.attempts - 1, 10), LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311
         row.update(**told, next_at=now + timedelta(seconds=pause))
-    return False
+    return status
