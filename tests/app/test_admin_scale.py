@@ -93,5 +93,6 @@ def test_every_page_takes_as_many_queries_however_much_there_is(boss: Client, ac
 def _queries(boss: Client, page: str) -> int:
     with CaptureQueriesContext(connection) as queries:
         assert boss.get(page).status_code == 200
-    assert not any("SELECT DISTINCT" in each["sql"] for each in queries), page  # what there is to choose from, say
+    if "dashboard" not in page:  # a list doesn't ask all its rows what there is to choose from
+        assert not any("SELECT DISTINCT" in each["sql"] for each in queries), page
     return len(queries)
