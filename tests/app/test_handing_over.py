@@ -11,7 +11,7 @@ from django.urls import reverse
 from mailaccounts import selectors, tasks
 from mailaccounts.admin import off_boarding
 from mailaccounts.hooks import Hooks
-from mailaccounts.models import AccountStatus, Folder, MailAccount, Message, Outgoing, Shown, Visibility
+from mailaccounts.models import AccountStatus, Folder, MailAccount, Message, Outgoing, Role, Shown, Visibility
 from mailaccounts.selectors import Access
 from mailaccounts.services.connecting import handing_over
 from mailaccounts.services.connecting.disconnect import Reason, cut
@@ -95,6 +95,19 @@ def test_the_heir_sees_what_colleagues_saw_and_nothing_else_is_left(
     for name in ("account", "privacy", "ledger", "reconnect", "disconnect"):
         assert client.get(reverse(f"mailaccounts:{name}", args=[account.pk])).status_code == 404, name
     make_account(heir, address=account.address)
+
+
+def test_nothing_names_whom_a_message_went_to_unseen(account: MailAccount, heir: Any) -> None:
+    MailAccount.objects.update(visibility=Visibility.EVERYTHING)
+    message = Message.objects.get(subject="usual")
+    message.participants.create(role=Role.BCC, position=0, name="Silent", address="silent@x.test")
+    Message.objects.filter(pk=message.pk).update(people=f"{CONTACT}\nSilent silent@x.test")
+    leave(account)
+    assert handing_over.begin(account.pk, heir=heir)
+    tasks.hand_over(account.pk)
+    message.refresh_from_db()
+    assert not message.participants.filter(role=Role.BCC).exists()
+    assert CONTACT in message.people and "silent" not in message.people.lower()
 
 
 def test_what_nobody_else_could_see_is_erased_with_its_account(account: MailAccount, heir: Any) -> None:

@@ -39,7 +39,7 @@ from mailaccounts.queue import Job, enqueue
 from mailaccounts.selectors import deactivated, is_deactivated, receipts
 from mailaccounts.services.connecting.disconnect import Reason, cut
 from mailaccounts.services.limits import lease
-from mailaccounts.services.storing import removal, summaries
+from mailaccounts.services.storing import removal, search, summaries
 from mailaccounts.services.trail import audit
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _step(held: Lease) -> bool:
         if not account.is_being_handed_over or not _stands(account):
             _give_up(account, held)
             return False
-        if removal.remove(_private(account)) or _strip(_subject_only(account), account):
+        if removal.remove(_private(account)) or _strip(_subject_only(account), account) or _hide_unseen(account):
             return True
         _conclude(account)
         return False
@@ -163,7 +163,6 @@ def _conclude(account: MailAccount) -> None:
     for model in (Outgoing, MailAction):
         model._default_manager.filter(account=account).delete()
     Quarantined.objects.filter(folder__account=account).delete()
-    Participant.objects.filter(message__account=account, role=Role.BCC).delete()
     account.aliases.all().delete()
     account.migrations.update(snapshot=None, certificate=None)
     account.folders.exclude(Exists(MessageUid.objects.filter(folder=OuterRef("pk")))).delete()
@@ -207,6 +206,18 @@ def _strip(which: QuerySet[Message], account: MailAccount) -> int:
     Message.objects.filter(pk__in=keys).update(**nothing)
     if keys:
         summaries.refresh_of(account.pk, keys)
+    return len(keys)
+
+
+def _hide_unseen(account: MailAccount) -> int:
+    """Takes from some messages whom they went to unseen, in what is searched as well; from how many."""
+    unseen = Participant.objects.filter(message__account=account, role=Role.BCC)
+    keys = list(unseen.order_by("message").values_list("message_id", flat=True).distinct()[:BODIES])
+    unseen.filter(message__in=keys).delete()
+    messages = Message.objects.filter(pk__in=keys).only("people").prefetch_related("participants")
+    for message in messages:
+        message.people = search.people((each.name, each.address) for each in message.participants.all())
+    Message.objects.bulk_update(messages, ("people",), batch_size=BODIES)
     return len(keys)
 
 

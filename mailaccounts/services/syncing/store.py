@@ -18,7 +18,7 @@ from mailaccounts.models import Attachment, Folder, Message, MessageUid, Partici
 from mailaccounts.rules import flags, labels
 from mailaccounts.services.limits.lease import Lease, renew
 from mailaccounts.services.moving.steps import certificate_due
-from mailaccounts.services.storing import conversations, summaries, tallying
+from mailaccounts.services.storing import conversations, search, summaries, tallying
 from mailaccounts.services.storing.bulk import bulk
 from mailaccounts.services.storing.tallying import NONE, Counts
 from mailaccounts.services.syncing import topics
@@ -155,7 +155,10 @@ def _create(account_id: int, fresh: Sequence[Found]) -> dict[str, int]:
                 *(key, account_id, threads[found.uid], found.headers.fingerprint, found.headers.message_id),
                 *(found.headers.subject, found.headers.sent_at, found.received_at, found.size),
                 *(found.provided.id, found.provided.thread, " ".join(found.headers.ancestors)),
-                *(topics.topic(found.headers), _people(found.headers)),
+                *(
+                    topics.topic(found.headers),
+                    search.people((each.name, each.address) for each in found.headers.participants),
+                ),
                 *_body(found.content),
             )
             for key, found in zip(ids, fresh, strict=True)
@@ -200,8 +203,7 @@ def _participants(message_id: int, headers: Headers) -> Iterator[tuple[int, str,
 
 
 def _people(headers: Headers) -> str:
-    """Who takes part, each once, a line each."""
-    return "\n".join(dict.fromkeys(f"{party.name} {party.address}".strip() for party in headers.participants))
+    return search.people((each.name, each.address) for each in headers.participants)
 
 
 def _attach(contents: Mapping[int, Content]) -> None:

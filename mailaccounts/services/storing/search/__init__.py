@@ -16,14 +16,14 @@ from django.db.models import BooleanField, F, Func
 
 from mailaccounts.services.storing.search.postgresql import PostgreSQL
 from mailaccounts.services.storing.search.sqlite import SQLite
-from mailaccounts.services.storing.search.words import BEGIN, END, Words, read
+from mailaccounts.services.storing.search.words import BEGIN, END, Words, people, read
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from django.db.models.sql.compiler import SQLCompiler
 
-__all__ = ["MOST", "Excerpt", "Holds", "Index", "Piece", "Words", "index", "pieces", "read"]
+__all__ = ["MOST", "Excerpt", "Holds", "Index", "Piece", "Words", "index", "people", "pieces", "read"]
 
 MOST = 100
 NEWEST = 2000  # messages of a mailbox that are looked through before its index is

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MOST = 10  # words; more would keep the database busy
 LONGEST = 100  # characters of one
@@ -12,6 +16,11 @@ BEGIN, END = "\x02", "\x03"  # around what was found; neither is ever part of a 
 Words = tuple[str, ...]
 
 TERM = re.compile(r'"([^"]*)"|([^\s"]+)')
+
+
+def people(parties: Iterable[tuple[str, str]]) -> str:
+    """Who takes part in a message, by name and address, as it is searched: each once, a line each."""
+    return "\n".join(dict.fromkeys(f"{name} {address}".strip() for name, address in parties))
 
 
 def read(text: str) -> Words:
