@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from mailaccounts import tasks
+from mailaccounts.mail.imap import ImapSession
 from mailaccounts.mail.imap_writer import Copied
 from mailaccounts.models import Act, ActionState, Folder, MailAccount, MailAction, MessageUid, Thread
 from mailaccounts.services.inbox import actions
@@ -285,6 +286,24 @@ def test_a_move_that_nobody_knows_the_end_of_is_undone_once_a_sync_has_found_the
     tasks.act(account.pk)
     assert mailbox.message_ids()["Archive"] == []
     assert lying(thread) == ["INBOX", "Sent"]
+
+
+def test_what_is_done_before_a_sync_has_seen_where_messages_were_moved_to_is_done_there(
+    account: MailAccount, thread: Thread, mailbox: SandboxMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ImapSession.move
+    monkeypatch.setattr(ImapSession, "move", lambda *args: real(*args) and {})  # it doesn't tell (COPYUID)
+    actions.move(account.owner, [thread.pk])
+    actions.mark(account.owner, [thread.pk], Act.FLAG)
+    actions.move(account.owner, [thread.pk], target=folder("Work"))
+    for _ in range(2):
+        tasks.act(account.pk)
+        assert sync_account(account.pk).error is None
+        MailAction.objects.update(next_at=None)
+    tasks.act(account.pk)
+    assert (states(), lying(thread)) == ([ActionState.DONE] * 3, ["Sent", "Work"])
+    assert [b"\\Flagged" in line for line in flags(mailbox, "Work")] == [False, False, True]
+    assert (mailbox.message_ids()["INBOX"], mailbox.message_ids()["Archive"]) == ([], [])
 
 
 def test_what_was_undone_while_the_server_was_away_for_long_is_shown_as_before(

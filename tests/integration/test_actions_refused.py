@@ -55,7 +55,8 @@ def play(peer: Peer, answers: dict[bytes, bytes], *, able: bytes = b"IMAP4rev1 U
             peer.send(b"* BYE\r\n")
             return
         if word == b"SELECT":
-            peer.send(b"* 1 EXISTS\r\n* OK [UIDVALIDITY 1] .\r\n* OK [UIDNEXT 2] .\r\n")
+            validity = b"5" if b"Archive" in line else b"1"
+            peer.send(b"* 1 EXISTS\r\n* OK [UIDVALIDITY ", validity, b"] .\r\n* OK [UIDNEXT 2] .\r\n")
         said = answers.get(word, b"* SEARCH|OK done" if word == b"SEARCH" else b"OK done")
         if b"|" in said:
             untagged, _, said = said.partition(b"|")

@@ -91,18 +91,22 @@ def _claim(account_id: int) -> MailAction | None:
     return action if mine.update(state=ActionState.WORKING, worked_until=until, lost=action.lost) else None
 
 
-def _work_on(session: ImapSession, action: MailAction) -> None:
+def _work_on(session: ImapSession, action: MailAction, *, follows: bool = True) -> None:
     """Does it in the mailbox, and notes here what became of it. ChangedMeanwhile, and what a session raises."""
     state = session.select(action.folder.name, readonly=False)
     lying = (
         list(at_once.places_of(action).exclude(moved.LEFT)) if state.uidvalidity == action.folder.uidvalidity else []
     )
     uids = [place.uid for place in lying]
-    if not uids:
-        if not _is_back(session, action):
-            raise ChangedMeanwhile
+    if not uids and _is_back(session, action):
         _note_marks(action, {})
-    elif action.act != Act.MOVE:
+        return
+    if follows and _follow(session, action, lying):
+        _work_on(session, action, follows=False)
+        return
+    if not uids:
+        raise _await_sync(action) if _is_unseen(action) else ChangedMeanwhile
+    if action.act != Act.MOVE:
         _note_marks(action, _flag(session, action, uids))
     elif action.folder.role == FolderRole.ALL:
         for folder, on in ((action.target, True), (action.label, False)):
@@ -128,6 +132,33 @@ def _flag(session: ImapSession, action: MailAction, uids: Collection[int]) -> Ma
     return session.marks(uids)
 
 
+def _follow(session: ImapSession, action: MailAction, lying: Sequence[MessageUid]) -> bool:
+    """Whether an earlier action has moved the messages away: they are acted on where that put them from now on."""
+    folder = moved.followed(action) if all(place.moving_to_id for place in lying) else None
+    if folder is None:
+        return False
+    if lying:
+        is_there = not session.existing([place.uid for place in lying])
+    else:
+        is_there = MessageUid.objects.filter(folder=folder, message__id__among=action.messages).exists()
+    if is_there:
+        MailAction.objects.filter(pk=action.pk).update(folder=folder)
+        action.folder = folder
+    return is_there
+
+
+def _is_unseen(action: MailAction) -> bool:
+    """Whether no sync has found the messages yet where they are to be acted on. Of those that are to be moved back,
+    ``_is_back`` tells."""
+    moves_back = action.reverses is not None and action.act == Act.MOVE
+    return not moves_back and moved.is_unseen(action)
+
+
+def _await_sync(action: MailAction) -> MovedUnseen:
+    enqueue(Job.SYNC, action.account_id)
+    return MovedUnseen()
+
+
 def _is_back(session: ImapSession, action: MailAction) -> bool:
     """Whether messages that are to be moved back never left. MovedUnseen when they aren't where they came from: a sync
     has yet to find them where the server put them without telling."""
@@ -138,8 +169,7 @@ def _is_back(session: ImapSession, action: MailAction) -> bool:
     if not uids or session.select(action.target.name).uidvalidity != action.target.uidvalidity:
         return False
     if len(session.existing(uids)) < len(uids):
-        enqueue(Job.SYNC, action.account_id)
-        raise MovedUnseen
+        raise _await_sync(action)
     return True
 
 
