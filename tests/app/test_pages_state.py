@@ -149,8 +149,8 @@ def test_the_list_needs_as_many_queries_for_many_accounts_as_for_one(
     for _ in range(10):
         make_credential(make_account(owner))
     client.force_login(owner)
-    # session, user, accounts, credentials, receipts, permissions twice, sign-ins with a mailbox, notices
-    with django_assert_num_queries(9):
+    # session, user, accounts, credentials, receipts, what was handed over, permissions twice, sign-ins, notices
+    with django_assert_num_queries(10):
         client.get("/settings/email-accounts/")
 
 

@@ -34,7 +34,8 @@ import django
 django.setup()
 from django.contrib.auth import get_user_model
 from mailaccounts.models import MailAccount
-from mailaccounts.services import consent, rollback
+from mailaccounts.services.consents import consent
+from mailaccounts.services.moving import rollback
 from mailaccounts.services.syncing.sync import sync_account
 module, name, calls, act, account, params = *sys.argv[1:3], int(sys.argv[3]), sys.argv[4], sys.argv[5], sys.argv[6]
 module = importlib.import_module(module)

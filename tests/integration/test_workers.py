@@ -51,7 +51,7 @@ import django
 django.setup()
 from django.core.management import execute_from_command_line
 from mailaccounts.queue import is_stopping
-from mailaccounts.services import sync
+from mailaccounts.services.syncing import sync
 def read(*args, **options):
     print("at work", flush=True)
     while not is_stopping():

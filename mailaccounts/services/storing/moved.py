@@ -125,7 +125,9 @@ def departed(session: ImapSession, folder: Folder) -> Departed:
 
 def stay(folder: Folder, uids: Sequence[int]) -> int:
     """Shows messages that stayed where they are, unless they are to be moved again by now; how many."""
-    stayed = list(_left(folder).filter(uid__in=uids)) if uids else []
+    if not uids:
+        return 0
+    stayed = list(_left(folder).filter(uid__in=uids))
     for place in stayed:
         MessageUid.objects.filter(_TOLD, message=place.message_id, folder=place.moving_to_id).delete()
     MessageUid.objects.filter(pk__in=[place.pk for place in stayed]).update(moving_to=None)
