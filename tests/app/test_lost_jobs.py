@@ -18,6 +18,7 @@ from django_q.models import OrmQ, Task
 
 from mailaccounts import tasks
 from mailaccounts.models import (
+    HANDING_OVER,
     AccountStatus,
     Act,
     Attachment,
@@ -149,6 +150,11 @@ def retell() -> tuple[int, ...]:
     return (change.pk,)
 
 
+def hand_over() -> tuple[int, ...]:
+    account = ready(status=AccountStatus.DISCONNECTED, status_code=HANDING_OVER, next_sync_at=timezone.now())
+    return (account.pk,)
+
+
 def compare() -> tuple[int, ...]:
     return (ready().pk,)
 
@@ -169,6 +175,7 @@ def canaries() -> tuple[int, ...]:
         (Job.CAMPAIGN_STEP, take_step),
         (Job.ACT, act),
         (Job.ERASE, erase),
+        (Job.HAND_OVER, hand_over),
         (Job.FORGET, forget),
         (Job.RETELL, retell),
         (Job.COMPARE, compare),
@@ -214,7 +221,7 @@ def test_a_file_that_costs_worker_after_worker_is_given_up_and_the_draft_says_so
 
 
 def test_what_needs_no_job_is_done_by_the_tick_or_within_a_day() -> None:
-    """NOTIFY, GIVE_BACK, KEEP; CAMPAIGNS and TELL_OPENED are a tick's work, too."""
+    """NOTIFY, GIVE_BACK, KEEP; CAMPAIGNS, TELL_OPENED and WEBHOOK are a tick's work, too."""
     needy = ready(status=AccountStatus.NEEDS_OWNER, notice_due=True, next_sync_at=None)
     needy.owner.email = "anna@work.test"
     needy.owner.save()
@@ -235,8 +242,8 @@ def test_what_needs_no_job_is_done_by_the_tick_or_within_a_day() -> None:
 def test_every_job_is_among_these() -> None:
     """A new one has to say how it is found again when it is lost."""
     asked = {Job.SYNC, Job.PREVIEW, Job.SEND, Job.ENCLOSE, Job.MOVE, Job.CAMPAIGN_STEP, Job.ACT, Job.ERASE}
-    asked |= {Job.FORGET, Job.RETELL, Job.COMPARE, Job.CANARIES}
-    ticked = {Job.NOTIFY, Job.TELL_OPENED, Job.GIVE_BACK, Job.KEEP, Job.CAMPAIGNS}
+    asked |= {Job.HAND_OVER, Job.FORGET, Job.RETELL, Job.COMPARE, Job.CANARIES}
+    ticked = {Job.WEBHOOK, Job.NOTIFY, Job.TELL_OPENED, Job.GIVE_BACK, Job.KEEP, Job.CAMPAIGNS}
     assert set(Job) == asked | ticked | {Job.TICK, Job.DAY}
 
 
