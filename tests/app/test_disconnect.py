@@ -262,11 +262,11 @@ def test_a_crash_before_the_commit_leaves_everything_as_it_was(
 @pytest.mark.parametrize(
     "at",
     [
-        "credentials.give_back",  # nobody told the provider
-        "give_back._tell",
-        "give_back._conclude",  # it was told, and we don't know
-        "disconnect.erase",
-        "erase._erase_account",  # all mail is gone, the account isn't
+        "signing_in.credentials.give_back",  # nobody told the provider
+        "signing_in.give_back._tell",
+        "signing_in.give_back._conclude",  # it was told, and we don't know
+        "connecting.disconnect.erase",
+        "connecting.erase._erase_account",  # all mail is gone, the account isn't
     ],
 )
 def test_after_a_crash_the_tick_completes_it(
