@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import template
 from django.urls import reverse
 
+from mailaccounts.models import MailAccount
 from mailaccounts.services.telling import needs
 
 if TYPE_CHECKING:
@@ -22,9 +23,13 @@ def mailaccounts_notices(context: dict[str, Any]) -> dict[str, list[Need]]:
     request = context.get("request")
     if request is None or not hasattr(request, "user"):
         return {"needs": []}
-    return {"needs": [need for need in needs.of_user(request.user) if not _is_about(request.path, need)]}
+    account = context.get("account")  # of a page that tells of one, wherever it is: what comes after connecting it
+    return {"needs": [need for need in needs.of_user(request.user) if not _is_about(request.path, account, need)]}
 
 
-def _is_about(path: str, need: Need) -> bool:
+def _is_about(path: str, account: Any, need: Need) -> bool:
+    if path == need.path:
+        return True
     own_page = reverse("mailaccounts:account", args=[need.account_id])
-    return path == need.path or (need.told_there and path.startswith(own_page))
+    same = isinstance(account, MailAccount) and account.pk == need.account_id
+    return need.told_there and (same or path.startswith(own_page))

@@ -36,8 +36,8 @@ def of(account: MailAccount) -> list[FolderRow]:
     """INBOX first, those that are left out last."""
     current = Q(uids__uidvalidity=F("uidvalidity"))
     counted = account.folders.annotate(stored=Count("uids__message", filter=current, distinct=True))
-    stored = dict(counted.values_list("pk", "stored"))
-    folders = list(account.folders.all())
+    folders = list(counted)  # read once: a sync adds folders meanwhile
+    stored = {folder.pk: folder.stored for folder in folders}
     everything = _all_mail(folders)
     if everything is not None:
         by_label = _stored_by_label(everything)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -127,6 +128,25 @@ def test_the_folders_of_gmail_are_shown_as_the_labels_they_are(client: Client) -
     page = page_of(client, account, **FRAGMENT)
     assert page.count("In [Gmail]/All Mail") == 2
     assert [words in page for words in ("Left out", "just now", "Nothing yet")] == [True, True, False]
+
+
+def test_a_folder_that_a_sync_finds_while_the_page_is_made_breaks_nothing() -> None:
+    account = make_account()
+
+    def meanwhile(execute: Any, *asked: Any) -> Any:
+        answer = execute(*asked)
+        Folder.objects.get_or_create(account=account, name="Found meanwhile")
+        return answer
+
+    with connection.execute_wrapper(once(meanwhile)):
+        folder_rows.of(account)
+    assert [row.name for row in folder_rows.of(account)] == ["Found meanwhile"]
+
+
+def once(wrapper: Any) -> Any:
+    """Wraps the first query alone."""
+    asked = iter([wrapper])
+    return lambda execute, *rest: next(asked, lambda run, *given: run(*given))(execute, *rest)
 
 
 def test_switching_is_offered_only_for_a_password_and_with_a_registration(
