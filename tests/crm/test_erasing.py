@@ -10,9 +10,10 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from crm.models import TimelineEntry
-from mailaccounts.models import AuditEntry, Erasing, Message, Preview, Thread, Why
-from mailaccounts.services.people import forgetting, justified
+from crm.contacts import remove_contact, save_contact
+from crm.models import Contact, TimelineEntry
+from mailaccounts.models import AuditEntry, DirectoryChange, Erasing, Message, Preview, Thread, Why
+from mailaccounts.services.people import directory, forgetting, justified
 from mailaccounts.services.people.justified import Unjustified
 from mailaccounts.services.storing import removal
 from tests.app.builders import make_account, make_outgoing, make_user
@@ -210,6 +211,38 @@ def test_of_a_person_everything_goes_even_what_was_written_to_them(account: Mail
     assert list(Message.objects.all()) == [other]
     assert not account.outgoing.exists()
     assert not Preview.objects.exists()
+
+
+def test_what_comes_of_a_person_who_is_added_again_meanwhile_stays_and_they_are_looked_for(
+    account: MailAccount,
+) -> None:
+    save_contact(name="Maria", addresses=[MARIA, "maria@home.test"])
+    before = make_outgoing(account)
+    before.recipients.create(role="to", position=0, address=MARIA)
+    store_message(account, sender=MARIA, to=account.address)
+    Contact.objects.get().delete()
+    erasing = forgetting.begin([MARIA, "maria@home.test"], why=Why.PERSON, asked_by=None)
+    save_contact(name="Maria", addresses=[MARIA])
+    kept = store_message(account, sender=MARIA, to=account.address)
+    store_message(account, sender="maria@home.test", to=f"{account.address}, {MARIA}")
+    written = make_outgoing(account)
+    written.recipients.create(role="to", position=0, address=MARIA)
+    assert forgetting.go_on(erasing.pk)
+    assert list(Message.objects.all()) == [kept]
+    assert list(account.outgoing.all()) == [written]
+    assert account.forgotten.count() == 2
+    assert [change.patterns for change in directory.pending(account)] == [[MARIA]]
+
+
+def test_who_was_added_again_meanwhile_and_removed_again_is_erased_and_forgotten(account: MailAccount) -> None:
+    store_message(account, sender=MARIA, to=account.address)
+    erasing = forgetting.begin([MARIA], why=Why.PERSON, asked_by=None)
+    save_contact(name="Maria", addresses=[MARIA])
+    store_message(account, sender=MARIA, to=account.address)
+    remove_contact(Contact.objects.get())
+    assert forgetting.go_on(erasing.pk)
+    assert not Message.objects.exists()
+    assert not DirectoryChange.objects.exists()
 
 
 def test_no_word_of_a_persons_mail_stays_in_the_index_of_the_search(account: MailAccount) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from django.utils import timezone
 
 from crm.contacts import save_contact
 from mailaccounts.models import Folder, Why
@@ -10,6 +13,7 @@ from mailaccounts.services.checking.compare import compare_account
 from mailaccounts.services.people import forgetting
 from mailaccounts.services.storing import folders
 from mailaccounts.services.syncing.sync import sync_account
+from tests.app.builders import make_account
 from tests.integration.mailboxes import stored_ids
 from tests.letters import CONTACT, letter
 
@@ -37,3 +41,35 @@ def test_what_was_erased_with_a_person_stays_away(
     assert sync_account(account.pk).finished
     assert stored_ids(account) == ["new@x", "thomas@x"]
     assert compare_account(account.pk).agrees
+
+
+def test_who_is_added_again_while_their_mail_is_erased_is_looked_for(
+    account: MailAccount, mailbox: SandboxMailbox, contact: Contact
+) -> None:
+    busy = make_account(lease_owner="somebody", lease_until=timezone.now() + timedelta(minutes=1))
+    mailbox.append(letter(CONTACT, message_id="erased@x"))
+    assert sync_account(account.pk).finished
+    contact.delete()
+    erasing = forgetting.begin([CONTACT], why=Why.PERSON, asked_by=None)
+    assert not forgetting.go_on(erasing.pk)
+    mailbox.append(letter(CONTACT, message_id="meanwhile@x"))
+    assert sync_account(account.pk).finished
+    assert stored_ids(account) == []
+    save_contact(name="Maria", addresses=[CONTACT])
+    busy.lease_owner = ""
+    busy.save()
+    assert forgetting.go_on(erasing.pk)
+    assert sync_account(account.pk).finished
+    assert stored_ids(account) == ["meanwhile@x"]
+
+
+def test_what_a_sync_finds_of_them_before_the_erasing_is_over_stays(
+    account: MailAccount, mailbox: SandboxMailbox
+) -> None:
+    mailbox.append(letter(CONTACT, message_id="meanwhile@x"))
+    assert sync_account(account.pk).finished
+    erasing = forgetting.begin([CONTACT], why=Why.PERSON, asked_by=None)
+    save_contact(name="Maria", addresses=[CONTACT])
+    assert sync_account(account.pk).finished
+    assert forgetting.go_on(erasing.pk)
+    assert stored_ids(account) == ["meanwhile@x"]

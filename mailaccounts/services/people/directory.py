@@ -22,6 +22,7 @@ from mailaccounts.signals import people_changed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from datetime import datetime
 
 BATCH = 200  # messages that the host is told of at once
 AT_ONCE = 20  # changes that a tick queues, the oldest first
@@ -146,11 +147,25 @@ def enqueue_due() -> int:
     return len(due)
 
 
-def forget(patterns: Collection[str]) -> None:
-    """Takes ``patterns`` out of all changes: they are of somebody whose data is erased."""
-    gone = set(patterns)
+def added_again(patterns: Collection[str], *, since: datetime) -> dict[str, datetime]:
+    """Those of ``patterns`` that the host has come to know ``since`` and still does, and when that was."""
+    found: dict[str, datetime] = {}
+    for change in DirectoryChange.objects.filter(created_at__gt=since).order_by("pk"):
+        for each in set(patterns).intersection(change.patterns):
+            if not change.added:
+                found.pop(each, None)
+            elif change.owner_id is None:  # else somebody doesn't block them any more
+                found.setdefault(each, change.created_at)
+    return found
+
+
+def forget(patterns: Collection[str], *, since: datetime) -> None:
+    """Takes ``patterns`` out of all changes: they are of somebody whose data is erased. Who was added again ``since``
+    is yet to be looked for."""
+    gone, again = set(patterns), added_again(patterns, since=since).keys()
     for change in DirectoryChange.objects.all():
-        if left := sorted(set(change.patterns) - gone):
+        dropped = gone - again if change.created_at > since else gone
+        if left := sorted(set(change.patterns) - dropped):
             DirectoryChange.objects.filter(pk=change.pk).update(patterns=left)
         else:
             change.delete()

@@ -22,6 +22,7 @@ from mailaccounts.models import (
     Message,
     Outgoing,
     OutgoingState,
+    Participant,
     Preview,
     Why,
 )
@@ -65,7 +66,8 @@ def go_on(erasing_id: int, *, seconds: float | None = None) -> bool:
         complete = _syncs_are_over(erasing)
         complete &= _erase(erasing, until=time.monotonic() + budget)
         if erasing.why == Why.PERSON:
-            selectors.written_to(erasing.patterns).exclude(ON_ITS_WAY).only("pk").delete()
+            _, written = _theirs(erasing)
+            written.exclude(ON_ITS_WAY).only("pk").delete()
             complete &= not _is_anything_left(erasing)
         if complete:
             _conclude(erasing)
@@ -91,10 +93,21 @@ def _syncs_are_over(erasing: Erasing) -> bool:
     return not erasing.syncs
 
 
+def _theirs(erasing: Erasing) -> tuple[QuerySet[Participant], QuerySet[Outgoing]]:
+    """Who stands for the person in which messages, and what was written to them. Under an address that was added again
+    meanwhile, what there was before: whoever did that wants what comes from then on."""
+    again = directory.added_again(erasing.patterns, since=erasing.created_at)
+    gone = set(erasing.patterns).difference(again)
+    people, written = selectors.taking_part(gone), selectors.written_to(gone)
+    for pattern, at in again.items():
+        people |= selectors.taking_part([pattern]).filter(message__stored_at__lte=at)
+        written |= selectors.written_to([pattern]).filter(created_at__lte=at)
+    return people, written
+
+
 def _is_anything_left(erasing: Erasing) -> bool:
     """Of a person: what is about to be sent is waited for, with what it quotes."""
-    theirs = selectors.messages_with(erasing.patterns), selectors.written_to(erasing.patterns)
-    return any(each.exists() for each in theirs)
+    return any(each.exists() for each in _theirs(erasing))
 
 
 def _erase(erasing: Erasing, *, until: float) -> bool:
@@ -147,10 +160,10 @@ def _note(erasing: Erasing, account: MailAccount, *, messages: int, threads: int
 
 def _superfluous(erasing: Erasing, account: MailAccount, threads: Collection[int]) -> QuerySet[Message]:
     if erasing.why == Why.PERSON:
-        theirs = selectors.taking_part(erasing.patterns).filter(message__thread__in=threads)
+        people, _ = _theirs(erasing)
         quoted = Q(in_reply_to=OuterRef("pk")) | Q(forwards=OuterRef("pk"))
         on_its_way = Exists(Outgoing.objects.filter(quoted, ON_ITS_WAY))
-        return Message.objects.filter(~on_its_way, pk__in=theirs.values("message"))
+        return Message.objects.filter(~on_its_way, pk__in=people.filter(message__thread__in=threads).values("message"))
     return Message.objects.filter(thread__in=justified.unjustified(account, threads))
 
 
@@ -161,7 +174,7 @@ def _conclude(erasing: Erasing) -> None:
             messages = erasing.erased[str(account.pk)]
             audit.note(AuditAction.ERASED, account, actor=erasing.asked_by, why=erasing.why, messages=messages)
         if erasing.why == Why.PERSON:
-            directory.forget(erasing.patterns)
+            directory.forget(erasing.patterns, since=erasing.created_at)
             search.index().forget()
             Preview.objects.all().delete()  # they name people, and are asked for again in a moment
         erasing.done_at, erasing.patterns = timezone.now(), []
