@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mailaccounts.admin.pages import ShownStep
 from mailaccounts.errors import ClientMisconfigured, VaultError
 from mailaccounts.oauth import proofs
 from mailaccounts.services.registering import clients, registrations
@@ -23,43 +23,27 @@ TITLES = {
     StepName.REDIRECT_URI: ("Redirect URI", "The provider sends people back to this installation."),
     StepName.APP_ONLY: ("Access without users", "We get tokens of our own."),
 }
-VERDICTS = {"ok": "OK", "failed": "Failed", "unknown": "Not known"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownStep:
+def shown(step: Step) -> ShownStep:
     """A step of a verification in sentences of ours."""
-
-    name: str
-    title: str
-    about: str
-    status: str
-    verdict: str
-    milliseconds: int
-    sentence: str
-    next_step: str = ""
-    code: str = ""
-
-    @classmethod
-    def of(cls, step: Step) -> ShownStep:
-        title, well = TITLES[step.name]
-        sentence, next_step, code = f"{well} {step.found}".strip(), "", ""
-        if step.unknown:
-            sentence = step.unknown.value
-        elif step.error:
-            sentence, next_step = _words(step.error)
-            code = step.error.code
-        return cls(
-            name=step.name,
-            title=title,
-            about=step.about,
-            status=step.status,
-            verdict=VERDICTS[step.status],
-            milliseconds=step.milliseconds,
-            sentence=sentence,
-            next_step=next_step,
-            code=code,
-        )
+    title, well = TITLES[step.name]
+    sentence, next_step, code = f"{well} {step.found}".strip(), "", ""
+    if step.unknown:
+        sentence = step.unknown.value
+    elif step.error:
+        sentence, next_step = _words(step.error)
+        code = step.error.code
+    return ShownStep(
+        name=step.name,
+        title=title,
+        about=step.about,
+        status=step.status,
+        milliseconds=step.milliseconds,
+        sentence=sentence,
+        next_step=next_step,
+        code=code,
+    )
 
 
 def _words(error: MailAccountsError) -> tuple[str, str]:

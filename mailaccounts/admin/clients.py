@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -15,9 +14,10 @@ from django.utils.text import capfirst
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from mailaccounts.admin import pages
 from mailaccounts.admin.client_form import ClientForm
 from mailaccounts.admin.client_guide import guide_to, guides, redirects_of
-from mailaccounts.admin.client_words import ShownStep, told_by_secret
+from mailaccounts.admin.client_words import shown, told_by_secret
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import OAuthClient
 from mailaccounts.services.limits.attempts import count_attempt
@@ -142,18 +142,17 @@ class OAuthClientAdmin(_ModelAdmin):
         steps = verify(client, redirect_uris=redirects_of(client, request).values(), mailbox=mailbox)
         works = not any(step.error for step in steps)
         self.log_change(request, client, "Verified: it works." if works else "Verified: it doesn't work.")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Verification",
-            "subtitle": client.name,
-            "opts": self.opts,
-            "media": self.media,
-            "client": client,
-            "mailbox": mailbox,
-            "steps": [ShownStep.of(step) for step in steps],
-            "works": works,
-        }
-        return TemplateResponse(request, "admin/mailaccounts/oauthclient/verified.html", context)
+        return pages.render(
+            self,
+            request,
+            "oauthclient/verified",
+            title="Verification",
+            subtitle=client.name,
+            original=client,
+            mailbox=mailbox,
+            steps=[shown(step) for step in steps],
+            works=works,
+        )
 
     @method_decorator(require_POST)
     def promote_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:

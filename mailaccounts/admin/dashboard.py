@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.template.defaultfilters import filesizeformat
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timesince import timesince
 
+from mailaccounts.admin import pages
 from mailaccounts.admin.account_states import STATES
 from mailaccounts.admin.charts import bars
 from mailaccounts.backends.registry import backends
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from mailaccounts.presets import ProviderLimits
     from mailaccounts.services.running.figures import Group, Numbers
 
-TEMPLATE = "admin/mailaccounts/mailaccount/dashboard.html"
 DAYS, HOURS = 90, 48
 NOTHING = "none"  # the name of the kind of sign-in that an account without one has
 
@@ -66,9 +65,6 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     days = figures.days(DAYS) | {timezone.localdate(): figures.by_kind_and_state(groups)}
     lag = situation.lag()
     context = {
-        **model_admin.admin_site.each_context(request),
-        "opts": model_admin.opts,
-        "media": model_admin.media,
         "title": "Dashboard",
         "accounts": sum(group.accounts for group in groups),
         "kinds": _kinds(days),
@@ -88,7 +84,7 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
         "idle": situation.idle_grants(),
         "idle_ends": situation.IDLE_ENDS.days,
     }
-    return TemplateResponse(request, TEMPLATE, context)
+    return pages.render(model_admin, request, "mailaccount/dashboard", **context)
 
 
 def _kinds(days: Mapping[date, Numbers]) -> Chart:

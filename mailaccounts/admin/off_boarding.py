@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from mailaccounts.admin import pages
 from mailaccounts.forms.off_boarding import OffBoardForm
 from mailaccounts.hooks import hooks
 from mailaccounts.models import MailAccount
@@ -23,7 +23,6 @@ from mailaccounts.services.connecting.handing_over import Share
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-TEMPLATE = "admin/mailaccounts/mailaccount/off_board.html"
 MOST = 100  # accounts at a time
 
 
@@ -60,16 +59,10 @@ def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         _do([row.account for row in rows if not row.left_alone], form, request)
         return HttpResponseRedirect(reverse("admin:mailaccounts_mailaccount_changelist"))
-    context = {
-        **model_admin.admin_site.each_context(request),
-        "title": "Off-board",
-        "opts": model_admin.opts,
-        "media": model_admin.media,
-        "rows": rows,
-        "form": form,
-        "may_go_on": any(not row.left_alone for row in rows),
-    }
-    return TemplateResponse(request, TEMPLATE, context)
+    may_go_on = any(not row.left_alone for row in rows)
+    return pages.render(
+        model_admin, request, "mailaccount/off_board", title="Off-board", rows=rows, form=form, may_go_on=may_go_on
+    )
 
 
 def _do(accounts: list[MailAccount], form: OffBoardForm, request: HttpRequest) -> None:

@@ -8,10 +8,10 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 
+from mailaccounts.admin import pages
 from mailaccounts.admin.readonly import CappedPaginator
 from mailaccounts.admin.tenant_words import Candidate, missing_lines, permissions_of, way_in
 from mailaccounts.errors import MailAccountsError
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[TenantAccess]
 else:
     _ModelAdmin = admin.ModelAdmin
-
-TEMPLATES = "admin/mailaccounts/tenantaccess/{}.html"
 
 
 @admin.register(TenantAccess)
@@ -68,7 +66,9 @@ class TenantAccessAdmin(_ModelAdmin):
                 return self._let_in(request, client)
             except MailAccountsError as error:
                 self._say(request, error)
-        return self._page(request, "let_in", title="Let an organisation in", candidates=Candidate.all(request))
+        return pages.render(
+            self, request, "tenantaccess/let_in", title="Let an organisation in", candidates=Candidate.all(request)
+        )
 
     def _let_in(self, request: HttpRequest, client: OAuthClient) -> HttpResponse:
         """Allows it for a registration, or tries what a Workspace's administrator has delegated to it."""
@@ -92,9 +92,10 @@ class TenantAccessAdmin(_ModelAdmin):
     ) -> Any:
         access = self._access(request, object_id)
         trouble, refused = tenants.trouble(access), tenants.refused(access)
-        return self._page(
+        return pages.render(
+            self,
             request,
-            "organisation",
+            "tenantaccess/organisation",
             title="Organisation",
             subtitle=access.tenant,
             access=access,
@@ -161,10 +162,6 @@ class TenantAccessAdmin(_ModelAdmin):
             raise PermissionDenied
         access: TenantAccess = get_object_or_404(TenantAccess.objects.select_related("client"), pk=pk)
         return access
-
-    def _page(self, request: HttpRequest, name: str, **context: Any) -> HttpResponse:
-        context |= {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
-        return TemplateResponse(request, TEMPLATES.format(name), context)
 
     def _to(self, access: TenantAccess) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:mailaccounts_tenantaccess_change", args=[access.pk]))

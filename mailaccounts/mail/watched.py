@@ -51,11 +51,15 @@ class Step:
     error: MailAccountsError | None = None
     skipped: bool = False
 
+    @property
+    def status(self) -> str:
+        return "failed" if self.error else "skipped" if self.skipped else "ok"
+
     def as_json(self) -> dict[str, Any]:
         return {
             "server": self.server,
             "step": self.name.value,
-            "status": "failed" if self.error else "skipped" if self.skipped else "ok",
+            "status": self.status,
             "milliseconds": self.milliseconds,
             "details": self.details,
             "error": self.error.as_json() if self.error else None,

@@ -50,7 +50,7 @@ class ShownStep:
             server=SERVERS[step.server],
             name=NAMES[step.name],
             milliseconds=step.milliseconds,
-            result="failed" if step.error else "skipped" if step.skipped else "ok",
+            result=step.status,
             told=[(FINDINGS[key], words(value)) for key, value in step.details.items() if key in FINDINGS],
             capabilities=step.details.get("capabilities", []),
             problem=describe.Problem.of(step.error) if step.error else None,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # at once: whoever has more mailboxes in trouble sees the rest in the list of accounts
 SENDING_FORBIDDEN = "sending_not_allowed"
+OUTBOX = "outbox"  # the one page that all of a user's accounts share
 
 NEEDY = CONNECTED & Q(status__in=NEEDS_SOMEBODY) | WAITING
 HELD = Q(state=OutgoingState.QUEUED, held_at__isnull=False)
@@ -31,20 +32,19 @@ HELD = Q(state=OutgoingState.QUEUED, held_at__isnull=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """``subject`` says whose need it is, ``why`` what happened, ``what`` what to do and ``page`` is where, as a name
-    of this app's addresses with its ``key``. ``told_there`` when the account's own pages say the same."""
+    """``subject`` says whose need it is, ``why`` what happened, ``what`` what to do and ``page`` is where: one of the
+    account's pages, or the OUTBOX. ``told_there`` when the account's own pages say the same."""
 
     account_id: int
     subject: str
     why: str
     what: str
     page: str
-    key: int | None
     told_there: bool = True
 
     @property
     def path(self) -> str:
-        return reverse(f"mailaccounts:{self.page}", args=[] if self.key is None else [self.key])
+        return reverse(f"mailaccounts:{self.page}", args=[] if self.page == OUTBOX else [self.account_id])
 
 
 def of_account(account: MailAccount) -> Need | None:
@@ -61,9 +61,7 @@ def of_account(account: MailAccount) -> Need | None:
         case _:
             return None
     why = account.status_message or "Nothing of it is read until you have said how far back mail is brought in."
-    return Need(
-        account_id=account.pk, subject=f"{account.address} {subject}", why=why, what=what, page=page, key=account.pk
-    )
+    return Need(account_id=account.pk, subject=f"{account.address} {subject}", why=why, what=what, page=page)
 
 
 def of_message(message: Outgoing) -> Need | None:
@@ -110,7 +108,6 @@ def _of_opening(opening: BreakGlass) -> Need:
         why=f"Their reason: {opening.reason}",
         what="What they looked at",
         page="ledger",
-        key=opening.account_id,
         told_there=False,
     )
 
@@ -123,7 +120,6 @@ def _of_messages(account: MailAccount, *, held: int, undecided: int, forbidden: 
             why=f"{_messages(held)} for it: the sign-in that we have was refused.",
             what="Reconnect it",
             page="reconnect",
-            key=account.pk,
         )
     if undecided and forbidden and not account.smtp_host:
         return Need(
@@ -132,7 +128,6 @@ def _of_messages(account: MailAccount, *, held: int, undecided: int, forbidden: 
             why="It is connected for reading only, and what you wrote is kept.",
             what="Allow sending",
             page="allow_sending",
-            key=account.pk,
         )
     if undecided:
         return Need(
@@ -140,8 +135,7 @@ def _of_messages(account: MailAccount, *, held: int, undecided: int, forbidden: 
             subject=f"What you sent from {account.address} waits for you",
             why=f"{_messages(undecided)} for your decision: not sent, perhaps sent, or not taken for everybody.",
             what="Decide in the outbox",
-            page="outbox",
-            key=None,
+            page=OUTBOX,
         )
     return None
 
