@@ -29,7 +29,7 @@ from mailaccounts.mail.types import FolderRole
 from mailaccounts.models import Act, ActionState, MailAccount, MailAction, MessageUid
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.rules.backoff import next_delay
-from mailaccounts.services.inbox import actions, at_once
+from mailaccounts.services.inbox import actions, at_once, following
 from mailaccounts.services.signing_in import login
 from mailaccounts.services.storing import moved, places, summaries
 
@@ -81,7 +81,7 @@ def carry_out(account_id: int) -> int:
 def _claim(account_id: int) -> MailAction | None:
     """The account's next action, now this worker's; None when there is none whose turn it is."""
     rows = MailAction.objects.filter(actions.TO_DO, account=account_id)
-    action = rows.select_related("account", "folder", "label", "target", "reverses").order_by("pk").first()
+    action = following.in_turn(rows).select_related("account", "folder", "label", "target", "reverses").first()
     if action is None or (action.next_at is not None and action.next_at > timezone.now()):
         return None
     action.lost += action.state == ActionState.WORKING  # the worker that had it, if it is free
@@ -101,11 +101,16 @@ def _work_on(session: ImapSession, action: MailAction, *, follows: bool = True) 
     if not uids and _is_back(session, action):
         _note_marks(action, {})
         return
-    if follows and _follow(session, action, lying):
+    if follows and following.split(session, action, lying):
+        _work_on(session, action)
+        return
+    if follows and following.follow(session, action, lying):
         _work_on(session, action, follows=False)
         return
+    if following.is_unseen(action, lying):
+        raise _await_sync(action)
     if not uids:
-        raise _await_sync(action) if _is_unseen(action) else ChangedMeanwhile
+        raise ChangedMeanwhile
     if action.act != Act.MOVE:
         _note_marks(action, _flag(session, action, uids))
     elif action.folder.role == FolderRole.ALL:
@@ -130,28 +135,6 @@ def _flag(session: ImapSession, action: MailAction, uids: Collection[int]) -> Ma
             raise
         return marks
     return session.marks(uids)
-
-
-def _follow(session: ImapSession, action: MailAction, lying: Sequence[MessageUid]) -> bool:
-    """Whether an earlier action has moved the messages away: they are acted on where that put them from now on."""
-    folder = moved.followed(action) if all(place.moving_to_id for place in lying) else None
-    if folder is None:
-        return False
-    if lying:
-        is_there = not session.existing([place.uid for place in lying])
-    else:
-        is_there = MessageUid.objects.filter(folder=folder, message__id__among=action.messages).exists()
-    if is_there:
-        MailAction.objects.filter(pk=action.pk).update(folder=folder)
-        action.folder = folder
-    return is_there
-
-
-def _is_unseen(action: MailAction) -> bool:
-    """Whether no sync has found the messages yet where they are to be acted on. Of those that are to be moved back,
-    ``_is_back`` tells."""
-    moves_back = action.reverses is not None and action.act == Act.MOVE
-    return not moves_back and moved.is_unseen(action)
 
 
 def _await_sync(action: MailAction) -> MovedUnseen:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
-from django.utils import timezone
 
 from mailaccounts.models import UNFINISHED, Act, ActionState, Folder, MailAction, MessageUid
 from mailaccounts.services.limits import lease
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from mailaccounts.mail.imap_writer import Copied
     from mailaccounts.services.limits.lease import Lease
 
-RECENT = timedelta(days=2)  # of moves that no sync may have looked at yet; an action waits for a day
 _TOLD = Q(uidvalidity=F("folder__uidvalidity"), uid__gt=F("folder__last_uid"))
 _NEW = MessageUid.objects.filter(_TOLD, message=OuterRef("message"), folder=OuterRef("moving_to"))
 LEFT = Q(Exists(_NEW))  # places of messages that the server has told another of
@@ -72,31 +69,6 @@ def note(action: MailAction, target: Folder, lying: Sequence[MessageUid], copied
     ):
         if told.issuperset(waiting.messages):
             MailAction.objects.filter(pk=waiting.pk).update(folder=target)
-
-
-def followed(action: MailAction) -> Folder | None:
-    """Where an earlier action has moved the messages of this one to, from the same folder."""
-    for earlier in _earlier(action).filter(folder=action.folder_id).select_related("target"):
-        if set(action.messages).issubset(earlier.messages):
-            return earlier.target
-    return None
-
-
-def is_unseen(action: MailAction) -> bool:
-    """Whether an earlier action has moved the messages of this one into its folder, where no sync has found them."""
-    for earlier in _earlier(action).filter(target=action.folder_id):
-        messages = set(action.messages).intersection(earlier.messages)
-        left = MessageUid.objects.filter(folder=earlier.folder_id, moving_to__isnull=False)
-        if messages and left.filter(message__id__among=messages).exists():
-            return True
-    return False
-
-
-def _earlier(action: MailAction) -> QuerySet[MailAction]:
-    """What was moved in the mailbox before, the last first; that of which the server left some counts as well."""
-    over = (ActionState.DONE, ActionState.REFUSED)
-    rows = MailAction.objects.filter(account=action.account_id, act=Act.MOVE, state__in=over, pk__lt=action.pk)
-    return rows.filter(created_at__gt=timezone.now() - RECENT).order_by("-pk")
 
 
 def folders_left(account_id: int) -> set[int]:
