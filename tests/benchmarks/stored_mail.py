@@ -51,7 +51,7 @@ STATEMENTS = (
        JOIN mailaccounts_folder f ON f.account_id = t.account_id""",
     """INSERT INTO mailaccounts_participant (message_id, role, position, address, name)
        SELECT m.id, 'from', 0, 'p' || c.id || '@c.test', '' FROM mailaccounts_message m
-       CROSS JOIN LATERAL (SELECT CASE WHEN m.thread_id %% 100 = 0 THEN %(busy)s
+       CROSS JOIN LATERAL (SELECT CASE WHEN (m.thread_id - %(first_thread)s) %% 100 = 99 THEN %(busy)s
                                   ELSE %(busy)s + m.thread_id %% %(contacts)s END AS id) c
        UNION ALL SELECT m.id, 'to', 0, a.address, '' FROM mailaccounts_message m
        JOIN mailaccounts_mailaccount a ON a.id = m.account_id""",
