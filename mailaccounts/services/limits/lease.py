@@ -1,4 +1,4 @@
-"""One worker per account at a time, by conditional UPDATE; the database's clock decides, so workers need not agree.
+"""One worker per account at a time.
 
 A worker that dies lets go by falling silent: its lease runs out. One that is merely slow keeps its account as long as
 nobody else has claimed it, and learns at its next write when somebody has.
@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, connection
-from django.db.models import DateTimeField, ExpressionWrapper, Q
-from django.db.models.functions import Now
+from django.db.models import Q
 
 from mailaccounts.conf import settings
 from mailaccounts.errors import LeaseLost
 from mailaccounts.models import ERASING, HANDING_OVER, AccountStatus, MailAccount
 from mailaccounts.rules.backoff import next_delay
+from mailaccounts.services.limits import claims
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-FREE = Q(lease_owner="") | Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+FREE = Q(lease_owner="") | claims.free("lease_until")
 CONNECTED = ~Q(status=AccountStatus.DISCONNECTED)
 WAITING = CONNECTED & Q(begun=False)  # for its owner to say how far back mail is wanted
 PAUSED = CONNECTED & Q(paused_at__isnull=False)
@@ -53,7 +52,11 @@ def claim(account: MailAccount, *, state: Q = CONNECTED, stage: str = "") -> Lea
     failures = account.failures + bool(account.lease_owner)
     pause = next_delay(failures) if account.lease_owner else 0
     taken = MailAccount.objects.filter(FREE, state, pk=account.pk).update(
-        lease_owner=lease.token, lease_until=_until(), next_sync_at=_until(pause), failures=failures, stage=stage
+        lease_owner=lease.token,
+        lease_until=claims.lasting(settings.lease_seconds),
+        next_sync_at=claims.lasting(settings.lease_seconds + pause),
+        failures=failures,
+        stage=stage,
     )
     if not taken:
         return None
@@ -66,7 +69,7 @@ def renew(lease: Lease, **changes: Any) -> None:
 
     Inside a transaction this also locks the account's row: whatever is written after it is written by its holder.
     """
-    if not _held(lease).update(lease_until=_until(), **changes):
+    if not _held(lease).update(lease_until=claims.lasting(settings.lease_seconds), **changes):
         raise LeaseLost(address=lease.address)
 
 
@@ -98,9 +101,3 @@ def release(lease: Lease, *, state: Q | None = None, **changes: Any) -> bool:
 
 def _held(lease: Lease) -> QuerySet[MailAccount]:
     return MailAccount.objects.filter(pk=lease.account_id, lease_owner=lease.token)
-
-
-def _until(pause: float = 0) -> ExpressionWrapper[Any]:
-    """When a lease taken now runs out, and ``pause`` seconds later."""
-    length = timedelta(seconds=settings.lease_seconds + pause)
-    return ExpressionWrapper(Now() + length, output_field=DateTimeField())

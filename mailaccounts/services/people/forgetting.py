@@ -4,12 +4,10 @@ stopped."""
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from mailaccounts import selectors
@@ -27,7 +25,7 @@ from mailaccounts.models import (
     Why,
 )
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services.limits import lease
+from mailaccounts.services.limits import claims, lease
 from mailaccounts.services.people import directory, justified
 from mailaccounts.services.storing import removal, search
 from mailaccounts.services.trail import audit
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 AT_ONCE = 20  # that a tick queues, the oldest first
-FREE = Q(done_at=None) & (Q(worked_until=None) | Q(worked_until__lt=Now()))
+FREE = Q(done_at=None) & claims.free("worked_until")
 ON_ITS_WAY = Q(state=OutgoingState.SENDING) | Q(state=OutgoingState.QUEUED, held_at=None)  # to somebody
 
 
@@ -58,8 +56,8 @@ def go_on(erasing_id: int, *, seconds: float | None = None) -> bool:
     another worker is at it.
     """
     budget = settings.sync_budget if seconds is None else seconds
-    until = Now() + timedelta(seconds=budget + settings.lease_seconds)
-    if not Erasing.objects.filter(FREE, pk=erasing_id).update(worked_until=until):
+    claim = claims.lasting(budget + settings.lease_seconds)
+    if not Erasing.objects.filter(FREE, pk=erasing_id).update(worked_until=claim):
         return Erasing.objects.filter(pk=erasing_id).exclude(done_at=None).exists()
     erasing = Erasing.objects.select_related("asked_by").get(pk=erasing_id)
     try:

@@ -13,14 +13,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from mailaccounts.conf import settings
 from mailaccounts.errors import DeliveryUncertain, OutgoingChanged
 from mailaccounts.models import RECIPIENTS_REFUSED, Filing, MailAccount, Outgoing, OutgoingState
 from mailaccounts.rules.sending import Again, Fail, Hold, judge
+from mailaccounts.services.limits import claims
 from mailaccounts.services.sending import may_send
 from mailaccounts.services.telling import events
 
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models.expressions import CombinedExpression
+
     from mailaccounts.errors import MailAccountsError
 
-FREE = Q(worker="") | Q(worker_until__isnull=True) | Q(worker_until__lt=Now())
+FREE = Q(worker="") | claims.free("worker_until")
 # No join: a conditional UPDATE over one lets two workers take the same row.
 RUNNING = Exists(MailAccount.objects.filter(pk=OuterRef("account"), paused_at__isnull=True))
 TO_DO = Q(state=OutgoingState.QUEUED) | (Q(state=OutgoingState.UNCERTAIN) | Q(filing=Filing.DUE)) & Q(RUNNING)
@@ -173,7 +175,6 @@ def _mine(held: Outgoing) -> Any:
     return Outgoing.objects.filter(pk=held.pk, worker=held.worker)
 
 
-def _until() -> ExpressionWrapper[Any]:
+def _until() -> CombinedExpression:
     """When a worker that takes a message now has lost it: no session lasts as long."""
-    length = timedelta(seconds=settings.lease_seconds + SPARE)
-    return ExpressionWrapper(Now() + length, output_field=DateTimeField())
+    return claims.lasting(settings.lease_seconds + SPARE)

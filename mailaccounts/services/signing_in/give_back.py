@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from mailaccounts.crypto import Secret
@@ -22,6 +22,7 @@ from mailaccounts.errors import GrantRevoked, MailAccountsError, VaultError
 from mailaccounts.models import Grant, GrantStatus
 from mailaccounts.oauth.types import GrantState
 from mailaccounts.selectors import receipts
+from mailaccounts.services.limits import claims
 from mailaccounts.services.registering import registrations
 from mailaccounts.services.trail import audit
 
@@ -34,9 +35,10 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = timedelta(days=1)  # that a provider may be out of reach
 FIRST_PAUSE = timedelta(minutes=5)  # then as long as it has been already: some nine tries in a day
-CLAIM = timedelta(seconds=90)  # longer than the transport lets discovery and a revocation take together
+CLAIM_SECONDS = 90  # longer than the transport lets discovery and a revocation take together
 FORGOTTEN = timedelta(hours=1)  # after which an active grant without a credential is nobody's
 BUDGET_SECONDS = 60  # of one tick
+UNCLAIMED = claims.free("refresh_until")
 
 
 class Outcome(StrEnum):
@@ -95,7 +97,7 @@ def give_back_due() -> int:
     """Gives back every grant whose turn it is, for a minute; how many are done with."""
     _adopt_forgotten()
     started, done = time.monotonic(), 0
-    for grant_id in list(_unused(GrantStatus.ENDED).filter(_unclaimed()).values_list("pk", flat=True)):
+    for grant_id in list(_unused(GrantStatus.ENDED).filter(UNCLAIMED).values_list("pk", flat=True)):
         done += give_back(grant_id) is not Outcome.PENDING
         if time.monotonic() - started > BUDGET_SECONDS:
             break
@@ -118,14 +120,10 @@ def _adopt_forgotten() -> None:
 def _claim(grant_id: uuid.UUID) -> Grant | None:
     """The grant, for whoever comes first. Its number keeps a refresher that overslept from freeing the claim."""
     with transaction.atomic(durable=True):
-        won = Grant.objects.filter(_unclaimed(), pk=grant_id, status=GrantStatus.ENDED).update(
-            refresh_claim=F("refresh_claim") + 1, refresh_until=timezone.now() + CLAIM
+        won = Grant.objects.filter(UNCLAIMED, pk=grant_id, status=GrantStatus.ENDED).update(
+            refresh_claim=F("refresh_claim") + 1, refresh_until=claims.lasting(CLAIM_SECONDS)
         )
     return Grant.objects.select_related("client").filter(pk=grant_id).first() if won else None
-
-
-def _unclaimed() -> Q:
-    return Q(refresh_until__isnull=True) | Q(refresh_until__lte=timezone.now())
 
 
 def _tell(grant: Grant) -> Outcome:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q
-from django.db.models.functions import Now
+from django.db.models import F
 from django.utils import timezone
 
 from mailaccounts import tracing
@@ -31,6 +30,7 @@ from mailaccounts.errors import (
 )
 from mailaccounts.models import Grant, GrantStatus
 from mailaccounts.oauth.types import AccessToken, GrantState
+from mailaccounts.services.limits import claims
 from mailaccounts.services.limits.breaker import guard
 from mailaccounts.services.registering import clients, registrations
 from mailaccounts.services.registering.tenant_state import insist_on
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CLAIM = timedelta(seconds=90)  # longer than the transport lets discovery, a refresh and its repetition take together
+CLAIM_SECONDS = 90  # longer than the transport lets discovery, a refresh and its repetition take together
 SAVE_SECONDS = 15.0  # that a database which is restarting, or locked, is tried for: the provider can't be asked again
 WAIT_SECONDS = 25.0
 POLL_SECONDS = 0.1
@@ -126,16 +126,14 @@ def _is_good(grant: Grant) -> bool:
 def _claim(grant: Grant) -> int | None:
     """Claims the right to refresh; None when another worker has it. Durable, so that nobody gets as far as the
     provider inside a transaction, where neither the claim nor the rotation would be seen by others."""
-    unclaimed = Q(refresh_until__isnull=True) | Q(refresh_until__lte=Now())
-    until = ExpressionWrapper(Now() + CLAIM, output_field=DateTimeField())  # machines need not agree on the time
     with transaction.atomic(durable=True):
         won = Grant.objects.filter(
-            unclaimed,
+            claims.free("refresh_until"),
             pk=grant.pk,
             refresh_claim=grant.refresh_claim,
             version=grant.version,
             status=GrantStatus.ACTIVE,
-        ).update(refresh_claim=F("refresh_claim") + 1, refresh_until=until)
+        ).update(refresh_claim=F("refresh_claim") + 1, refresh_until=claims.lasting(CLAIM_SECONDS))
     return grant.refresh_claim + 1 if won else None
 
 
