@@ -14,12 +14,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince, timeuntil
 
-from mailaccounts.admin import account_probe, dashboard, off_boarding
+from mailaccounts.admin import account_probe, dashboard, off_boarding, off_boarding_receipts
 from mailaccounts.admin.account_filters import Course, Helps, Provider, SignsInWith, State
 from mailaccounts.admin.account_states import STATES
 from mailaccounts.admin.readonly import MOST, ReadOnlyAdmin, ReadOnlyInline
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import NEEDS_SOMEBODY, Credential, CredentialState, Folder, MailAccount
+from mailaccounts.selectors import is_deactivated
 from mailaccounts.services.connecting.detect import provider_of
 from mailaccounts.services.running import operate
 
@@ -105,12 +106,22 @@ class MailAccountAdmin(ReadOnlyAdmin):
         probe = self.admin_site.admin_view(lambda request, pk: account_probe.page(self, request, pk))
         figures = self.admin_site.admin_view(lambda request: dashboard.page(self, request))
         leaving = self.admin_site.admin_view(lambda request: off_boarding.page(self, request))
+        receipts = self.admin_site.admin_view(lambda request: off_boarding_receipts.page(self, request))
+        receipt = self.admin_site.admin_view(lambda request: off_boarding_receipts.as_json(self, request))
         return [
             path("off-board/", leaving, name="mailaccounts_mailaccount_off_board"),
+            path("off-board/receipts/", receipts, name="mailaccounts_mailaccount_receipts"),
+            path("off-board/receipt.json", receipt, name="mailaccounts_mailaccount_receipt"),
             path("dashboard/", figures, name="mailaccounts_mailaccount_dashboard"),
             path("<int:pk>/probe/", probe, name="mailaccounts_mailaccount_probe"),
             *super().get_urls(),
         ]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        account = kwargs.get("obj")
+        return super().render_change_form(
+            request, context | {"departed": account and is_deactivated(account.owner)}, *args, **kwargs
+        )
 
     # --- actions -------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
-"""What becomes of the mail of users who left, asked of whoever may say so: handed over or erased. It shows
-figures, and no mail."""
+"""What becomes of the mail of users who left, asked of whoever may say so: handed over or erased. It says what will
+happen in figures, has it confirmed, and ends with receipts; it shows no mail."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -35,48 +36,92 @@ class Row:
     left_alone: str
 
     @classmethod
-    def of(cls, account: MailAccount) -> Row:
+    def of(cls, account: MailAccount, heir: Any = None) -> Row:
+        """As it is, or, once an ``heir`` is named, as it would be with them."""
         if not is_deactivated(account.owner):
             left_alone = "Its owner isn't deactivated."
         elif account.is_erasing or account.is_being_handed_over:
             left_alone = "Its mail is being erased or handed over already."
         else:
-            left_alone = ""
+            left_alone = (heir and handing_over.obstacle(account, heir)) or ""
         return cls(account=account, share=Share.of(account), left_alone=left_alone)
+
+    @property
+    def owner_is_active(self) -> bool:
+        return not is_deactivated(self.account.owner)
 
 
 def page(model_admin: Any, request: HttpRequest) -> HttpResponse:
-    """Says of each ``account`` how much would be handed over and how much erased; POST ``do`` has that done."""
+    """Says of each ``account`` how much would be handed over and how much erased, and asks which; POSTed, says what
+    will happen, and has it done once they are ``sure``."""
     if not model_admin.has_off_board_permission(request):
         raise PermissionDenied
     asked = hooks().reauthenticate(request) if request.method == "POST" else None
     if asked is not None:
         return asked
-    chosen = [each for each in request.GET.getlist("account") if each.isdecimal()][:MOST]
-    accounts = MailAccount.objects.filter(pk__in=chosen).select_related("owner").order_by("address", "pk")
     form = OffBoardForm(request.POST or None)
-    rows = [Row.of(account) for account in accounts]
-    if form.is_bound and form.is_valid():
-        _do([row.account for row in rows if not row.left_alone], form, request)
-        return HttpResponseRedirect(reverse("admin:mailaccounts_mailaccount_changelist"))
-    may_go_on = any(not row.left_alone for row in rows)
-    return pages.render(
-        model_admin, request, "mailaccount/off_board", title="Off-board", rows=rows, form=form, may_go_on=may_go_on
+    decided = form.is_bound and form.is_valid()
+    heir = form.heir_named if decided else None
+    rows = [Row.of(account, heir) for account in _chosen(request)]
+    done_with = [row for row in rows if not row.left_alone]
+    if decided and done_with and "sure" in request.POST:
+        return _do([row.account for row in done_with], heir, request)
+    context = {
+        "rows": rows,
+        "several": len(rows) > 1,
+        "number": len(done_with),
+        "total": _total(done_with),
+        "form": form,
+        "heir": heir,
+        "gone": [row for row in done_with if heir and not row.share.handed_over],
+        "unchecked": decided and "confirming" in request.POST,
+    }
+    name = "off_board_confirm" if decided else "off_board"
+    return pages.render(model_admin, request, f"mailaccount/{name}", title="Off-board", **context)
+
+
+def receipts_at(keys: list[int]) -> str:
+    """Where the receipts of these accounts are."""
+    return f"{reverse('admin:mailaccounts_mailaccount_receipts')}?{urlencode({'account': keys}, doseq=True)}"
+
+
+def asked_for(request: HttpRequest) -> list[int]:
+    """The keys of the accounts that the address names."""
+    return [int(each) for each in request.GET.getlist("account") if each.isdecimal() and len(each) < 19][:MOST]
+
+
+def _chosen(request: HttpRequest) -> list[MailAccount]:
+    accounts = MailAccount.objects.filter(pk__in=asked_for(request)).select_related("owner")
+    return list(accounts.order_by("address", "pk"))
+
+
+def _total(rows: list[Row]) -> Share:
+    shares = [row.share for row in rows]
+    return Share(
+        readable=sum(each.readable for each in shares),
+        subject=sum(each.subject for each in shares),
+        private=sum(each.private for each in shares),
     )
 
 
-def _do(accounts: list[MailAccount], form: OffBoardForm, request: HttpRequest) -> None:
-    begun, user = 0, request.user
-    heir = None if form.erases else form.heir_named
+def _do(accounts: list[MailAccount], heir: Any, request: HttpRequest) -> HttpResponse:
+    """Leads to the receipts, or back to the list where nothing came of it."""
+    begun, user = [], request.user
     gone = deactivated("owner__")  # still, at the moment that it is done
     for account in accounts:
         if heir is None:
-            begun += cut(account.pk, actor=user, reason=Reason.DEACTIVATED, only=gone, erase_mail=True) is not None
-        elif problem := handing_over.obstacle(account, heir):
-            messages.warning(request, f"{account.address}: {problem}")
+            done = cut(account.pk, actor=user, reason=Reason.DEACTIVATED, only=gone, erase_mail=True) is not None
         else:
             cut(account.pk, actor=user, reason=Reason.DEACTIVATED, only=gone)  # a tick was about to
-            begun += handing_over.begin(account.pk, heir=heir, actor=user)
-    done = "erased" if heir is None else f"handed over to {heir}"
-    told = f"The mail of {begun} account{'' if begun == 1 else 's'} is being {done}. Receipts are in the audit trail."
-    messages.success(request, told)
+            done = handing_over.begin(account.pk, heir=heir, actor=user)
+        if done:
+            begun.append(account.pk)
+        else:
+            changed = "it was changed a moment ago, and is left alone. Look at it again."
+            messages.warning(request, f"{account.address}: {changed}")
+    if not begun:
+        return HttpResponseRedirect(reverse("admin:mailaccounts_mailaccount_changelist"))
+    whose = "1 account" if len(begun) == 1 else f"{len(begun)} accounts"
+    doing = f"handed over to {heir}" if heir else "erased"
+    messages.success(request, f"The mail of {whose} is being {doing}. A worker does it; you needn't wait.")
+    return HttpResponseRedirect(receipts_at(begun))

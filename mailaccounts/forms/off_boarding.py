@@ -13,20 +13,20 @@ HAND_OVER, ERASE = "hand_over", "erase"
 
 
 class OffBoardForm(forms.Form):
-    """Valid once an active heir is named, or erasing is chosen, and it is confirmed."""
+    """Valid once an active heir is named, or erasing is chosen."""
 
     do = forms.ChoiceField(
-        label="What becomes of the mail",
-        choices=[
-            (HAND_OVER, "Hand over what colleagues could see of it; erase the rest"),
-            (ERASE, "Erase all of it"),
-        ],
+        label="What becomes of it",
+        choices=[(HAND_OVER, "Hand it over to a colleague"), (ERASE, "Erase all of it")],
+        error_messages={"required": "Choose one of the two."},
         widget=forms.RadioSelect,
     )
     heir = forms.CharField(
-        label="To whom", required=False, max_length=254, help_text="The user name of a colleague, who may read it."
+        label="User name of the colleague",
+        required=False,
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
-    sure = forms.BooleanField(label="I know that what is erased can't be brought back")
 
     def clean_heir(self) -> Any:
         name = self.cleaned_data["heir"].strip()
@@ -46,4 +46,5 @@ class OffBoardForm(forms.Form):
 
     @property
     def heir_named(self) -> Any:
+        """None where all is erased."""
         return self.cleaned_data["heir"]

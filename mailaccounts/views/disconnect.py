@@ -14,9 +14,9 @@ from mailaccounts import selectors
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.forms.accounts import DisconnectForm
 from mailaccounts.services.connecting import disconnect as disconnecting
+from mailaccounts.services.connecting.receipt import Receipt
 from mailaccounts.views import describe
 from mailaccounts.views.access import careful, managed_account, private
-from mailaccounts.views.receipt import Receipt
 
 if TYPE_CHECKING:
     from uuid import UUID

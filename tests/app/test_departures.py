@@ -28,8 +28,8 @@ from mailaccounts.models import (
 from mailaccounts.queue import Job
 from mailaccounts.selectors import receipts
 from mailaccounts.services.connecting.connect import reconnect
+from mailaccounts.services.connecting.receipt import Receipt
 from mailaccounts.services.syncing.sync import sync_account
-from mailaccounts.views.receipt import Receipt
 from tests.app.builders import make_account, make_credential, make_user
 from tests.crm.builders import store_message
 from tests.letters import CONTACT

@@ -30,10 +30,10 @@ from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.selectors import receipts
 from mailaccounts.services.connecting import disconnect as disconnecting
 from mailaccounts.services.connecting.connect import reconnect
+from mailaccounts.services.connecting.receipt import Receipt
 from mailaccounts.services.syncing.due import enqueue_due, sync_soon
 from mailaccounts.services.syncing.sync import sync_account
 from mailaccounts.signals import account_status_changed
-from mailaccounts.views.receipt import Receipt
 from tests.app.builders import make_account, make_client, make_credential, make_grant, make_user
 from tests.crm.builders import make_contact, store_message
 from tests.haul import Haul, collect_tables

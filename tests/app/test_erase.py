@@ -21,9 +21,9 @@ from mailaccounts.services.connecting import disconnect as disconnecting
 from mailaccounts.services.connecting import erase as erasing
 from mailaccounts.services.connecting.disconnect import Reason, cut
 from mailaccounts.services.connecting.erase import erase
+from mailaccounts.services.connecting.receipt import Receipt
 from mailaccounts.services.limits import lease
 from mailaccounts.services.syncing.due import enqueue_due
-from mailaccounts.views.receipt import Receipt
 from tests.app.builders import make_account, make_credential
 from tests.crm.builders import make_contact, store_message
 

@@ -18,10 +18,10 @@ from mailaccounts.oauth.discovery import Metadata
 from mailaccounts.oauth.microsoft import MicrosoftProvider
 from mailaccounts.selectors import receipts
 from mailaccounts.services.connecting.disconnect import disconnect
+from mailaccounts.services.connecting.receipt import Permission, Receipt
 from mailaccounts.services.registering import clients
 from mailaccounts.services.signing_in.give_back import PATIENCE, Outcome, give_back, let_go
 from mailaccounts.services.signing_in.tokens import GrantTokens
-from mailaccounts.views.receipt import Permission, Receipt
 from tests.app.builders import make_account, make_credential, make_grant, make_user
 from tests.rewriting import rewriting
 from tests.sandbox_crm import connect_by_consent, make_real_grant, switch_by_consent
@@ -273,7 +273,7 @@ def test_nothing_is_told_inside_a_transaction(account: MailAccount) -> None:
 
 
 def test_the_outcomes_have_words() -> None:
-    from mailaccounts.views.receipt import WORDS
+    from mailaccounts.services.connecting.receipt import WORDS
 
     assert set(WORDS) == set(Outcome)
 

@@ -15,9 +15,9 @@ from mailaccounts.models import AccountStatus, Folder, MailAccount, Message, Out
 from mailaccounts.selectors import Access
 from mailaccounts.services.connecting import handing_over
 from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.connecting.receipt import Receipt
 from mailaccounts.services.limits import lease
 from mailaccounts.services.storing import removal
-from mailaccounts.views.receipt import Receipt
 from tests.app.builders import make_account, make_credential, make_outgoing, make_user
 from tests.app.staff import make_staff
 from tests.crm.builders import store_message
@@ -219,8 +219,8 @@ class _ComesBack(off_boarding.Row):
     """The owner is active again as soon as the page has looked."""
 
     @classmethod
-    def of(cls, account: MailAccount) -> Any:
-        row = super().of(account)
+    def of(cls, account: MailAccount, heir: Any = None) -> Any:
+        row = super().of(account, heir)
         type(account.owner).objects.filter(pk=account.owner_id).update(is_active=True)
         return row
 
@@ -240,7 +240,7 @@ def test_staff_with_the_permission_see_figures_first_and_off_board(
     chosen = client.post(ADMIN, {"action": "off_board", "_selected_action": [account.pk]})
     assert chosen["Location"] == page
     shown = client.get(page).content.decode()
-    assert "<td>2</td><td>0</td><td>1</td>" in shown
+    assert '<td class="number">2</td><td class="number">0</td><td class="number">1</td>' in shown
     for data in ({"do": "hand_over", "sure": "on"}, {"do": "hand_over", "heir": "heir"}, {"do": "erase"}):
         assert client.post(page, data).status_code == 200
     assert client.post(page, {"do": "hand_over", "heir": "nobody", "sure": "on"}).status_code == 200
@@ -260,3 +260,41 @@ def test_staff_with_the_permission_see_figures_first_and_off_board(
     tasks.erase(account.pk)
     assert not MailAccount.objects.exists()
     assert selectors.receipts().count() == 2
+
+
+def test_whoever_off_boards_is_told_what_will_happen_and_sees_the_receipts_of_those_who_left_only(
+    account: MailAccount, heir: Any, client: Client
+) -> None:
+    stays = make_credential(make_account(address="stays@here.test")).account
+    cut(stays.pk, reason=Reason.ASKED)
+    leave(account)
+    client.force_login(make_staff("officer", "view_mailaccount", "off_board_mailaccount"))
+    page = f"{ADMIN}off-board/?account={account.pk}&account={stays.pk}&account=x"
+    asked = client.post(page, {"do": "hand_over", "heir": "heir"}).content.decode()
+    assert "<strong>1 message</strong> goes to <strong>heir</strong>" in asked
+    assert "<strong>2 private messages</strong> are erased" in asked
+    assert "Tick the box" in client.post(page, {"do": "erase", "confirming": "1"}).content.decode()
+    done = client.post(page, {"do": "hand_over", "heir": "heir", "sure": "on"}, follow=True)
+    assert "The mail of 1 account is being handed over to heir." in done.content.decode()
+    assert "Being handed over to heir" in done.content.decode()
+    tasks.hand_over(account.pk)
+    receipts = client.get(f"{ADMIN}off-board/receipts/?account={account.pk}&account={stays.pk}").content.decode()
+    assert "1 message handed over to heir by officer" in receipts
+    assert "stays@here.test" not in receipts
+    for address, status in ((account.address, 200), (stays.address, 404)):
+        number = selectors.receipts().get(address=address).pk
+        assert client.get(f"{ADMIN}off-board/receipt.json?number={number}").status_code == status
+    assert client.get(f"{ADMIN}off-board/receipt.json?number=x").status_code == 404
+
+
+def test_a_mailbox_that_isnt_shared_with_the_heir_named_is_left_alone_and_that_is_said_first(
+    account: MailAccount, heir: Any, client: Client, settings: Any
+) -> None:
+    leave(account)
+    settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "HOOKS": "mailaccounts.hooks.Hooks"}  # it shares nothing
+    client.force_login(make_staff("officer", "view_mailaccount", "off_board_mailaccount"))
+    for sure in ({}, {"sure": "on"}):
+        said = client.post(f"{ADMIN}off-board/?account={account.pk}", {"do": "hand_over", "heir": "heir", **sure})
+        assert "Nothing would happen." in said.content.decode()
+        assert "isn&#x27;t shared with this user" in said.content.decode()
+    assert Message.objects.count() == 3

@@ -70,6 +70,14 @@ class Share:
             private=private,
         )
 
+    @property
+    def handed_over(self) -> int:
+        return self.readable + self.subject
+
+    @property
+    def all(self) -> int:
+        return self.handed_over + self.private
+
 
 def obstacle(account: MailAccount, heir: Any) -> str | None:
     """Why the account's mail can't go to ``heir``, in words; None when it can."""
