@@ -14,6 +14,7 @@ from mailaccounts.rules import labels
 from mailaccounts.services.storing.folders import LEFT_OUT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from mailaccounts.models import Folder, MailAccount
@@ -51,7 +52,7 @@ def of(account: MailAccount) -> list[FolderRow]:
     return sorted(found, key=lambda row: (row.name not in inbox, row.left_out, row.name))
 
 
-def _all_mail(folders: list[Folder]) -> Folder | None:
+def _all_mail(folders: Sequence[Folder]) -> Folder | None:
     """The folder that is read instead of INBOX and all others, if there is one."""
     if any(folder.role == FolderRole.INBOX and folder.uidvalidity is not None for folder in folders):
         return None

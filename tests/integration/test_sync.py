@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from tests.sandbox_fixtures import SandboxMailbox
 
 
-def test_a_sync_that_finds_nothing_new_takes_seven_queries(
+def test_a_sync_that_finds_nothing_new_takes_six_queries(
     account: MailAccount, mailbox: SandboxMailbox, contact: Contact, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(4):
         mailbox.append(letter(), folder=f"Folder {number}")
     for _ in range(2):
         assert sync_account(account.pk).error is None
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         assert sync_account(account.pk).error is None
 
 

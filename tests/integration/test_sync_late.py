@@ -66,7 +66,7 @@ def test_once_it_was_looked_for_nobody_is_looked_for_again(
 ) -> None:
     save_contact(name="Maria", addresses=[CONTACT])
     sync_account(read.pk)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         assert sync_account(read.pk).finished
     assert not [each for each in mailbox.rawlogs()[-1].commands if "FROM " in each]
 

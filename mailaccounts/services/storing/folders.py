@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from mailaccounts.mail.types import FolderRole
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import date
 
+    from django_stubs_ext import WithAnnotations
+
     from mailaccounts.mail.types import FolderInfo, FolderStatus
     from mailaccounts.rules.sync_plan import History
 
+    class Moved(TypedDict):
+        departing: bool
+
+    Row = WithAnnotations[Folder, Moved]
 
 LEFT_OUT = frozenset({FolderRole.JUNK, FolderRole.TRASH, FolderRole.DRAFTS})
 
@@ -63,14 +69,16 @@ def is_indispensable(info: FolderInfo, *, gmail: bool) -> bool:
     return info.role is FolderRole.INBOX or (gmail and info.role is FolderRole.ALL)
 
 
-def rows_of(account: MailAccount) -> dict[str, Folder]:
-    """Our folders of the account, by name. One query."""
-    return {folder.name: folder for folder in account.folders.all()}
+def rows_of(account: MailAccount) -> dict[str, Row]:
+    """Our folders of the account, by name; ``departing`` tells whether messages were moved out of it, or are about to
+    be. One query."""
+    moved = MessageUid.objects.filter(folder=OuterRef("pk"), moving_to__isnull=False)
+    return {folder.name: folder for folder in account.folders.annotate(departing=Exists(moved))}
 
 
 def remember(
-    account: MailAccount, infos: Sequence[FolderInfo], *, rows: dict[str, Folder], give_up: bool, held: Lease
-) -> dict[str, Folder]:
+    account: MailAccount, infos: Sequence[FolderInfo], *, rows: dict[str, Row], give_up: bool, held: Lease
+) -> dict[str, Row]:
     """Our row of every folder listed, by name; ``rows`` are those there were. One that is not listed is marked, with
     its cursor kept; when the next sync misses it too (``give_up``), it was deleted: nothing lies in it any more, and
     its row goes with the sync after that. LeaseLost before anything is written for an account that is another's. The

@@ -18,7 +18,7 @@ from mailaccounts.rules.sync_plan import history, is_quiet
 from mailaccounts.rules.threads import provider_thread
 from mailaccounts.services.limits import lease
 from mailaccounts.services.people import directory
-from mailaccounts.services.storing import folders, moved, renames
+from mailaccounts.services.storing import folders, renames
 from mailaccounts.services.syncing import quarantine
 from mailaccounts.services.syncing.visit import LOOK_BACK, Visit
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mailaccounts.mail.types import FolderInfo, FolderStatus
-    from mailaccounts.models import Folder
+    from mailaccounts.services.storing.folders import Row
     from mailaccounts.services.syncing.work import Work
 
 LOOKED_BACK = frozenset({FolderRole.INBOX, FolderRole.SENT, FolderRole.ALL})
@@ -43,7 +43,7 @@ class Round:
 
     work: Work
     infos: list[FolderInfo] = field(default_factory=list)
-    rows: dict[str, Folder] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
     again: bool = False
 
     def run(self) -> bool:
@@ -83,11 +83,11 @@ class Round:
     def _read_news(self) -> bool:
         """Reads what is new in every folder that was read before and has changed since."""
         todo = [info for info in self.infos if self.rows[info.name].put_off] or self.infos
-        begun, left = False, moved.folders_left(self.work.account.pk)
+        begun = False
         for position, info in enumerate(todo):
             row = self.rows[info.name]
             self.work.report.folders = max(self.work.report.folders, position + 1)
-            if row.uidvalidity is None or (row.pk not in left and self._is_quiet(info)):
+            if row.uidvalidity is None or (not row.departing and self._is_quiet(info)):
                 folders.note_turn(row)
                 continue
             if begun and self.work.is_over:  # looking at a folder takes time even if nothing is new
