@@ -21,23 +21,30 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 REST_SECONDS = 1.0  # that a Redis out of reach isn't asked: each call might wait for it
+REST_FOR_EACH_SECOND = 10.0  # that was waited for it
 
 
 class Outage:
     """What this process knows of a Redis out of reach: it is said once that it is gone, and once that it is back."""
 
     def __init__(self) -> None:
-        self.lasts, self._ask_at = False, 0.0
+        self.lasts, self._ask_at, self._rest = False, 0.0, REST_SECONDS
 
     def rests(self) -> bool:
-        return self.lasts and time.monotonic() < self._ask_at
+        """Whether nobody asks now; once it is time, the first who comes does, and no other waits with them."""
+        now = time.monotonic()
+        if not self.lasts or now < self._ask_at:
+            return self.lasts
+        self._ask_at = now + self._rest
+        return False
 
-    def goes_on(self, error: RedisError) -> None:
+    def goes_on(self, error: RedisError, *, waited: float) -> None:
         if not self.lasts:
             logger.warning(
                 "the cache is out of reach, this process's memory takes its place: %s", type(error).__name__
             )
-        self.lasts, self._ask_at = True, time.monotonic() + REST_SECONDS
+        self._rest = max(REST_SECONDS, waited * REST_FOR_EACH_SECOND)
+        self.lasts, self._ask_at = True, time.monotonic() + self._rest
 
     def is_over(self) -> None:
         if self.lasts:
@@ -94,10 +101,11 @@ class RedisOrMemoryCache(RedisCache):
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         if not self._outage.rests():
+            began = time.monotonic()
             try:
                 answer = getattr(super(), name)(*args, **kwargs)
             except RedisError as error:
-                self._outage.goes_on(error)
+                self._outage.goes_on(error, waited=time.monotonic() - began)
             else:
                 self._outage.is_over()
                 return answer

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# Seconds that a Redis may take: one that says nothing keeps no page waiting. Workers wait one second for a job.
+REDIS_TIME_OUTS = "socket_connect_timeout=2&socket_timeout=3"
+
+
 class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # the package has no types
     """django-environ, with ``NAME_FILE`` for ``NAME`` in a file."""
 
@@ -60,11 +64,12 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # the package ha
         return value
 
     def redis(self, name: str) -> str:
-        """The address of a Redis, or nothing."""
+        """The address of a Redis, or nothing. Of two time-outs that a URL names the client takes the first: the
+        operator's own."""
         value = self.text(name)
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ImproperlyConfigured(f"{name} is not a Redis URL; docs/settings.md shows one")
-        return value
+        return f"{value}{'&' if '?' in value else '?'}{REDIS_TIME_OUTS}" if value else ""
 
     def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
         try:

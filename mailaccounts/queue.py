@@ -25,6 +25,7 @@ from mailaccounts import __version__, logs
 from mailaccounts.models import Beat
 
 ALIVE_SECONDS = 60.0
+SLOW_SECONDS, REST_SECONDS = 1.0, 10.0  # a broker that took that long to fail isn't asked again for this long
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +66,22 @@ def enqueue(job: Job, *ids: int) -> None:
     transaction.on_commit(lambda: _send(job, ids))
 
 
+_rests_until = 0.0
+
+
 def _send(job: Job, ids: tuple[int, ...]) -> None:
+    """Whoever queues a hundred jobs with a broker that says nothing waits for the first of them only."""
+    global _rests_until  # one for each process
+    began = time.monotonic()
+    if began < _rests_until:
+        logger.error("%s couldn't be queued: the broker said nothing just now", job.name)
+        return
     try:
         async_task(job.value, *ids, save=False, group=logs.correlation() or None)
     except Exception as error:  # noqa: BLE001 - every broker has errors of its own
         logger.error("%s couldn't be queued: %s", job.name, type(error).__name__)
+        if (now := time.monotonic()) - began > SLOW_SECONDS:
+            _rests_until = now + REST_SECONDS
 
 
 def _correlate(*, task: dict[str, Any], **_: Any) -> None:
@@ -146,8 +158,11 @@ def is_stopping() -> bool:
 
 
 def waiting() -> int:
-    """How many jobs wait for a worker."""
-    return int(get_broker().queue_size())
+    """How many jobs wait for a worker. A broker that can tell takes jobs, too."""
+    global _rests_until
+    found = int(get_broker().queue_size())
+    _rests_until = 0.0
+    return found
 
 
 def workers() -> int:

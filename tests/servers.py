@@ -77,6 +77,15 @@ class Server:
         self.process.send_signal(self.crash_signal)
         self.process.wait(STOP_SECONDS)
 
+    def freeze(self) -> None:
+        """The server stands still: whoever connects hears nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """Stops the server and removes what it wrote; safe to call twice."""
         if self.process is not None and self.process.poll() is None:

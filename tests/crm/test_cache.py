@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +64,19 @@ def test_what_is_kept_meanwhile_can_be_read_counted_and_removed() -> None:
     cache.delete_many(["other"])
     assert cache.delete("key")
     assert cache.get("key", "none") == "none"
+
+
+def test_one_who_says_nothing_is_waited_for_once_and_then_left_alone_ten_times_as_long(
+    settings: SettingsWrapper,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        location = f"redis://127.0.0.1:{silent.getsockname()[1]}?socket_timeout=0.2"
+        settings.CACHES = {"default": {"BACKEND": "crm.cache.RedisOrMemoryCache", "LOCATION": location}}
+        began, waits = time.monotonic(), 0
+        while (now := time.monotonic()) < began + 1.9:
+            cache.set("key", 1, 60)
+            waits += time.monotonic() - now > 0.1
+    assert waits == 1
 
 
 def test_an_outage_is_said_once_and_redis_is_left_alone_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
