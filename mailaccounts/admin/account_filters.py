@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from mailaccounts import presets
 from mailaccounts.admin.account_states import STATES
+from mailaccounts.admin.filters import Choice
 from mailaccounts.backends.registry import backends
 from mailaccounts.conf import settings
 from mailaccounts.errors import Remedy
@@ -23,28 +23,8 @@ from mailaccounts.services.trail.remedies import WORDS, codes_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
-
 LATE = timedelta(minutes=15)
 SILENT = timedelta(days=1)
-
-
-class Choice(admin.SimpleListFilter):
-    """A filter with choices of our own: ``narrow`` says which rows one of them is for."""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return self.choose()
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        return queryset if value is None else queryset.filter(self.narrow(value))
-
-    def choose(self) -> Iterable[tuple[str, Any]]:
-        raise NotImplementedError
-
-    def narrow(self, value: str) -> Q:
-        raise NotImplementedError
 
 
 class State(Choice):
@@ -80,7 +60,7 @@ class Course(Choice):
 
 
 class SignsInWith(Choice):
-    title, parameter_name = "signs in with", "sign_in"
+    title, parameter_name = "what it signs in with", "sign_in"
 
     def choose(self) -> Iterable[tuple[str, Any]]:
         yield from ((slug, each.label) for slug, each in backends().items())

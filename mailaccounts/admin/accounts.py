@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Prefetch
-from django.http import HttpResponseRedirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince, timeuntil
 
 from mailaccounts.admin import account_probe, dashboard, off_boarding, off_boarding_receipts
+from mailaccounts.admin.account_actions import AccountActions
 from mailaccounts.admin.account_filters import Course, Helps, Provider, SignsInWith, State
 from mailaccounts.admin.account_states import STATES
-from mailaccounts.admin.readonly import MOST, ReadOnlyAdmin, ReadOnlyInline
+from mailaccounts.admin.filters import when
+from mailaccounts.admin.readonly import ReadOnlyAdmin, ReadOnlyInline
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import NEEDS_SOMEBODY, Credential, CredentialState, Folder, MailAccount
 from mailaccounts.selectors import is_deactivated
 from mailaccounts.services.connecting.detect import provider_of
-from mailaccounts.services.running import operate
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
 
 SEALED = (
     "secret",
@@ -38,7 +37,6 @@ SEALED = (
 NOTHING = "-"
 MINUTE = timedelta(minutes=1)
 WORDS = dict(STATES)
-MOST_MOVED = 200  # accounts whose numbers fit into an address; a campaign chooses more by itself
 
 
 class CredentialInline(ReadOnlyInline):
@@ -57,16 +55,15 @@ class FolderInline(ReadOnlyInline):
 
 
 @admin.register(MailAccount)
-class MailAccountAdmin(ReadOnlyAdmin):
+class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
     list_display = (
         *("address", "state", "trouble", "last_sync", "next_sync", "last_message", "sign_in", "provider", "owner"),
         "connected",
     )
-    list_filter = (State, Course, Helps, SignsInWith, Provider, ("created_at", admin.DateFieldListFilter))
+    list_filter = (State, Course, Helps, SignsInWith, Provider, ("created_at", when("when it was connected")))
     list_select_related = ("owner",)
     list_per_page = 50
     search_fields = ("address", "owner__username", "imap_host")
-    actions = ("sync_now", "pause", "resume", "probe", "ask_owner", "migrate", "off_board")
     inlines = (CredentialInline, FolderInline)
     fieldsets = (
         (None, {"fields": ("owner", "address", "created_at", "since")}),
@@ -91,17 +88,6 @@ class MailAccountAdmin(ReadOnlyAdmin):
         rows = super().get_queryset(request)
         return rows.prefetch_related(Prefetch("credentials", active, to_attr="in_use"))
 
-    # --- who may do what -----------------------------------------------------------------------------------
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("mailaccounts.operate_mailaccount")
-
-    def has_migrate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("mailaccounts.change_migrationrun")
-
-    def has_off_board_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("mailaccounts.off_board_mailaccount")
-
     def get_urls(self) -> list[Any]:
         probe = self.admin_site.admin_view(lambda request, pk: account_probe.page(self, request, pk))
         figures = self.admin_site.admin_view(lambda request: dashboard.page(self, request))
@@ -122,57 +108,6 @@ class MailAccountAdmin(ReadOnlyAdmin):
         return super().render_change_form(
             request, context | {"departed": account and is_deactivated(account.owner)}, *args, **kwargs
         )
-
-    # --- actions -------------------------------------------------------------------------------------------
-
-    @admin.action(description="Sync now", permissions=["operate"])
-    def sync_now(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-        self._tell(request, operate.sync_soon(_listed(chosen)), "{} will be synced.")
-
-    @admin.action(description="Pause", permissions=["operate"])
-    def pause(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-        paused = operate.pause(_listed(chosen), actor=request.user)
-        self._tell(request, paused, "{} paused: nothing is read until it is resumed.")
-
-    @admin.action(description="Resume", permissions=["operate"])
-    def resume(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-        self._tell(request, operate.resume(_listed(chosen), actor=request.user), "{} resumed.")
-
-    @admin.action(description="Ask the owner to sign in again", permissions=["operate"])
-    def ask_owner(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-        asked = operate.ask_owners(_listed(chosen), actor=request.user)
-        self._tell(request, asked, "The owners of {} are told. Only those whose accounts need them are.")
-
-    @admin.action(description="Test the connection", permissions=["operate"])
-    def probe(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
-        first = list(_listed(chosen).values_list("pk", flat=True)[:2])
-        if len(first) == 1:
-            return HttpResponseRedirect(reverse("admin:mailaccounts_mailaccount_probe", args=first))
-        self.message_user(request, "One account at a time is tested: choose one.", messages.WARNING)
-        return None
-
-    @admin.action(description="Move to OAuth…", permissions=["migrate"])
-    def migrate(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
-        keys = list(_listed(chosen).values_list("pk", flat=True)[: MOST_MOVED + 1])
-        if len(keys) <= MOST_MOVED:
-            query = urlencode({"account": keys}, doseq=True)
-            return HttpResponseRedirect(f"{reverse('mailaccounts:new_campaign')}?{query}")
-        words = f"Choose {MOST_MOVED} at most; a campaign chooses more by provider, domain or kind of sign-in."
-        self.message_user(request, words, messages.WARNING)
-        return None
-
-    @admin.action(description="Off-board…", permissions=["off_board"])
-    def off_board(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
-        keys = list(_listed(chosen).values_list("pk", flat=True)[: off_boarding.MOST + 1])
-        if len(keys) <= off_boarding.MOST:
-            query = urlencode({"account": keys}, doseq=True)
-            return HttpResponseRedirect(f"{reverse('admin:mailaccounts_mailaccount_off_board')}?{query}")
-        self.message_user(request, f"Choose {off_boarding.MOST} at most.", messages.WARNING)
-        return None
-
-    def _tell(self, request: HttpRequest, count: int, words: str) -> None:
-        accounts = f"{count} account{'' if count == 1 else 's'}"
-        self.message_user(request, words.format(accounts), messages.SUCCESS if count else messages.WARNING)
 
     # --- columns -------------------------------------------------------------------------------------------
 
@@ -234,8 +169,3 @@ def _ago(moment: Any) -> str:
     if moment is None:
         return NOTHING
     return "just now" if timezone.now() - moment < MINUTE else f"{timesince(moment, depth=1)} ago"
-
-
-def _listed(chosen: QuerySet[Any]) -> QuerySet[Any]:
-    """Those that were chosen, and of "all" no more than the list led to."""
-    return MailAccount.objects.filter(pk__in=list(chosen.values_list("pk", flat=True)[:MOST]))

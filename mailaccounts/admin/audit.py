@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseNotAllowed, StreamingHttpResponse
 from django.urls import path
 
+from mailaccounts.admin.filters import titled, when
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import AuditEntry
 from mailaccounts.services.trail import audit_export, signatures
@@ -25,7 +26,7 @@ FORMS = {
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "action", "address", "actor", "owner")
-    list_filter = ("action", ("at", admin.DateFieldListFilter))
+    list_filter = (("action", titled("what was done", admin.ChoicesFieldListFilter)), ("at", when("when it happened")))
     list_select_related = ("actor", "owner")
     list_display_links = ("at",)
     ordering = ("-at", "-pk")

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import Q
 from django.utils import timezone
 
-from mailaccounts.admin.account_filters import Choice
+from mailaccounts.admin.filters import Choice
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import Grant, OAuthClient
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Idle(Choice):
     """A provider ends what nobody uses for long: Microsoft after 90 days."""
 
-    title, parameter_name = "not used", "idle"
+    title, parameter_name = "how long nobody used it", "idle"
 
     def choose(self) -> Iterable[tuple[str, str]]:
         return (("30", "For 30 days"), ("60", "For 60 days"), ("90", "For 90 days"))
@@ -30,6 +30,16 @@ class Idle(Choice):
             return Q()
         since = timezone.now() - timedelta(days=int(value))
         return Q(refreshed_at__lt=since) | Q(refreshed_at__isnull=True, created_at__lt=since)
+
+
+class Whose(Choice):
+    title, parameter_name = "whom it is for", "app_only"
+
+    def choose(self) -> Iterable[tuple[str, str]]:
+        return (("0", "One person"), ("1", "A whole organisation"))
+
+    def narrow(self, value: str) -> Q:
+        return Q(app_only=value == "1")
 
 
 class Registration(Choice):
@@ -47,7 +57,7 @@ class Registration(Choice):
 @admin.register(Grant)
 class GrantAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "tenant", "app_only", "status", "expires_at", "refreshed_at")
-    list_filter = ("status", "app_only", Idle, Registration)
+    list_filter = ("status", Whose, Idle, Registration)
     list_select_related = ("client",)
     unread = ("state", "access_token", "client__client_secret", "client__next_secret")
     search_fields = ("signed_in_as", "subject")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.utils.text import Truncator
 
-from mailaccounts.admin.account_filters import Choice
+from mailaccounts.admin.filters import Choice, when
+from mailaccounts.admin.pages import tell
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import BreakGlass
 from mailaccounts.selectors import is_open
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Now(Choice):
-    title, parameter_name = "now", "now"
+    title, parameter_name = "how it is now", "now"
 
     def choose(self) -> Iterable[tuple[str, Any]]:
         return (("open", "Open"), ("over", "Over"))
@@ -33,7 +34,7 @@ class Now(Choice):
 @admin.register(BreakGlass)
 class BreakGlassAdmin(ReadOnlyAdmin):
     list_display = ("opened_at", "account", "viewer", "until", "ended_at", "why")
-    list_filter = (Now, ("opened_at", admin.DateFieldListFilter))
+    list_filter = (Now, ("opened_at", when("when it was opened")))
     list_select_related = ("account__owner", "viewer")
     search_fields = ("account__address", "viewer__username")
     fields = ("account", "owner", "viewer", "reason", "opened_at", "until", "ended_at", "told_at", "looked_at")
@@ -59,4 +60,10 @@ class BreakGlassAdmin(ReadOnlyAdmin):
     @admin.action(description="End now", permissions=["end"])
     def end_now(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
         count = break_glass.end(chosen.filter(is_open()), actor=request.user)
-        messages.success(request, f"{count} mailbox{'' if count == 1 else 'es'} closed again.")
+        tell(
+            request,
+            count,
+            one="1 mailbox is closed again.",
+            many="{} mailboxes are closed again.",
+            none="None of them was open any more.",
+        )

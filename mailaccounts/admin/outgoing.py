@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from mailaccounts.admin.filters import titled
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import Outgoing
 
@@ -11,7 +12,7 @@ from mailaccounts.models import Outgoing
 @admin.register(Outgoing)
 class OutgoingAdmin(ReadOnlyAdmin):
     list_display = ("pk", "account", "state", "code", "attempts", "filing", "queued_at", "sent_at")
-    list_filter = ("state", "filing")
+    list_filter = ("state", ("filing", titled("whether it is filed in Sent", admin.ChoicesFieldListFilter)))
     list_select_related = ("account",)
     unread = ("subject", "body_text", "body_html", "raw")
     search_fields = ("account__address",)

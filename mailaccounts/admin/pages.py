@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.template.response import TemplateResponse
 
 if TYPE_CHECKING:
@@ -37,3 +38,10 @@ def render(model_admin: Any, request: HttpRequest, name: str, **context: Any) ->
     """Our template ``name``, within what the admin has around the pages of a model."""
     around = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, "media": model_admin.media}
     return TemplateResponse(request, f"admin/mailaccounts/{name}.html", around | context)
+
+
+def tell(request: HttpRequest, count: int, *, one: str, many: str, none: str) -> None:
+    """Says what came of an action with ``count`` rows, in the sentence that fits: ``many`` has "{}" for how many, and
+    ``none`` says why nothing was done."""
+    words = many.format(count) if count > 1 else one if count else none
+    messages.add_message(request, messages.SUCCESS if count else messages.WARNING, words)

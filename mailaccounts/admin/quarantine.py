@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 
+from mailaccounts.admin.pages import tell
 from mailaccounts.admin.readonly import ReadOnlyAdmin
 from mailaccounts.models import Quarantined
 from mailaccounts.services.syncing.quarantine import release
@@ -39,5 +40,10 @@ class QuarantinedAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Try again", permissions=["release"])
     def try_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-        count = release(chosen)
-        messages.success(request, f"{count} message{'' if count == 1 else 's'} will be tried again.")
+        tell(
+            request,
+            release(chosen),
+            one="1 message will be tried again.",
+            many="{} messages will be tried again.",
+            none="Nothing is left to try: these messages make no trouble any more.",
+        )

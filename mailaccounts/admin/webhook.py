@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 
+from mailaccounts.admin.pages import tell
 from mailaccounts.admin.readonly import MOST, ReadOnlyAdmin
 from mailaccounts.models import WebhookDelivery
 from mailaccounts.services.telling.webhook import send_again
@@ -30,4 +31,10 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     def send_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
         first = list(chosen.values_list("pk", flat=True)[:MOST])  # of "all" no more than the list leads to
         count = send_again(WebhookDelivery.objects.filter(pk__in=first))
-        messages.success(request, f"{count} {'delivery is' if count == 1 else 'deliveries are'} sent again.")
+        tell(
+            request,
+            count,
+            one="1 delivery is sent again.",
+            many="{} deliveries are sent again.",
+            none="Nothing is sent again: these deliveries were forgotten meanwhile.",
+        )

@@ -85,7 +85,7 @@ def test_support_finds_an_account_and_helps(new_support: Callable[..., Person]) 
     page.get_by_role("checkbox", name="Select this object").check()
     page.get_by_label("Action:").select_option("Pause")
     page.locator("button[name=index]").click()
-    expect(page.get_by_text("1 account paused")).to_be_visible()
+    expect(page.get_by_text("1 account is paused")).to_be_visible()
     page.get_by_role("link", name=account.address).click()
     support.look("account")
     page.get_by_role("link", name="Test the connection").click()
@@ -98,7 +98,7 @@ def test_support_finds_an_account_and_helps(new_support: Callable[..., Person]) 
     support.look("audit")
     page.go_back()
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("1 account resumed")).to_be_visible()
+    expect(page.get_by_text("1 account is resumed")).to_be_visible()
     assert MailAccount.objects.get(pk=account.pk).paused_at is None
     assert support.complaints == []
 
