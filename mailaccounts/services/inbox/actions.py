@@ -20,7 +20,7 @@ from mailaccounts.mail.types import FolderRole
 from mailaccounts.models import UNFINISHED, Act, ActionState, Folder, MailAccount, MailAction, MessageUid
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services.inbox import at_once
-from mailaccounts.services.storing.moved import LEFT
+from mailaccounts.services.storing.told import LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from django.db.models import F
 
 from mailaccounts.mail.types import FolderRole
-from mailaccounts.models import Act, MailAction, MessageUid
+from mailaccounts.models import UNFINISHED, Act, ActionState, MailAction, MessageUid
 from mailaccounts.rules import flags, labels
+from mailaccounts.services.inbox import following
 from mailaccounts.services.storing import summaries
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def take_back(action: MailAction) -> None:
         _relabel(places_of(action), take=action.target, put=action.label)
     else:
         stay(action, action.messages)
+        _show_others(action)
     summaries.refresh_of(action.account_id, action.messages)
 
 
@@ -61,6 +63,21 @@ def stay(action: MailAction, messages: Collection[int]) -> None:
     places_of(action).filter(message__id__among=messages, moving_to=action.target_id).update(moving_to=None)
     left = MessageUid.objects.filter(folder=action.target_id, moving_to=action.target_id)
     left.filter(message__id__among=messages).update(moving_to=action.folder_id)
+
+
+def _show_others(action: MailAction) -> None:
+    """Shows messages that this action doesn't move after all where another is to move them, or has and no sync has seen
+    it yet."""
+    others = MailAction.objects.filter(
+        account=action.account_id, act=Act.MOVE, state__in=(*UNFINISHED, ActionState.DONE)
+    ).exclude(pk=action.pk)
+    left = set(action.messages)
+    for other in following.in_turn(following.recent(others)).reverse():
+        theirs = left.intersection(other.messages)
+        left -= theirs
+        if theirs and other.folder_id == action.folder_id:
+            staying = places_of(action).filter(message__id__among=theirs, moving_to=None)
+            staying.update(moving_to=other.target_id)
 
 
 def _flag(act: Act, places: Iterable[MessageUid]) -> None:

@@ -32,6 +32,7 @@ from mailaccounts.rules.backoff import next_delay
 from mailaccounts.services.inbox import actions, at_once, following
 from mailaccounts.services.signing_in import login
 from mailaccounts.services.storing import moved, places, summaries
+from mailaccounts.services.storing.told import LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -94,9 +95,7 @@ def _claim(account_id: int) -> MailAction | None:
 def _work_on(session: ImapSession, action: MailAction, *, follows: bool = True) -> None:
     """Does it in the mailbox, and notes here what became of it. ChangedMeanwhile, and what a session raises."""
     state = session.select(action.folder.name, readonly=False)
-    lying = (
-        list(at_once.places_of(action).exclude(moved.LEFT)) if state.uidvalidity == action.folder.uidvalidity else []
-    )
+    lying = list(at_once.places_of(action).exclude(LEFT)) if state.uidvalidity == action.folder.uidvalidity else []
     uids = [place.uid for place in lying]
     if not uids and _is_back(session, action):
         _note_marks(action, {})
@@ -184,7 +183,8 @@ def _note_moved(
     with transaction.atomic():
         _lock(action)
         at_once.stay(action, [place.message_id for place in lying if place.uid in left])
-        moved.note(action, target, [place for place in lying if place.uid not in left], copied)
+        told = moved.note(target, [place for place in lying if place.uid not in left], copied)
+        following.redirect(action, target, told)
         _settle(action)
         summaries.refresh_of(action.account_id, action.messages)
         _conclude(action, refused=bool(left))

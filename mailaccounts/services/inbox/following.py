@@ -31,6 +31,10 @@ def in_turn(rows: QuerySet[MailAction]) -> QuerySet[MailAction]:
     return rows.annotate(turn=Subquery(same.values("pk")[:1])).order_by("turn", "pk")
 
 
+def recent(rows: QuerySet[MailAction]) -> QuerySet[MailAction]:
+    return rows.filter(created_at__gt=timezone.now() - RECENT)
+
+
 def follow(session: ImapSession, action: MailAction, lying: Sequence[MessageUid]) -> bool:
     """Whether an earlier action has moved the messages away: they are acted on where that put them from now on."""
     folder = _followed(action) if all(place.moving_to_id for place in lying) else None
@@ -60,9 +64,23 @@ def split(session: ImapSession, action: MailAction, lying: Sequence[MessageUid])
     for earlier in movers if here else ():
         found = MessageUid.objects.filter(folder=earlier.target_id, message__id__among=maybe - here)
         if taken := (left | set(found.values_list("message", flat=True))).intersection(earlier.messages):
-            _leave(action, taken)
+            with transaction.atomic():
+                MailAccount.objects.select_for_update().filter(pk=action.account_id).first()
+                _leave(action, taken, folder=action.folder)
             return True
     return False
+
+
+def redirect(action: MailAction, folder: Folder, messages: Collection[int]) -> None:
+    """What is yet to be done with these messages of an action is done in ``folder``, where the server says that it has
+    moved them. Called with the account's row locked."""
+    waiting = MailAction.objects.filter(account=action.account_id, folder=action.folder_id, state=ActionState.QUEUED)
+    for each in waiting:
+        there = set(each.messages).intersection(messages)
+        if there == set(each.messages):
+            MailAction.objects.filter(pk=each.pk).update(folder=folder)
+        elif there:
+            _leave(each, there, folder=folder)
 
 
 def is_unseen(action: MailAction, lying: Sequence[MessageUid]) -> bool:
@@ -91,19 +109,17 @@ def _earlier(action: MailAction) -> QuerySet[MailAction]:
     rows = MailAction.objects.filter(account=action.account_id, act=Act.MOVE, state__in=over)
     turn = in_turn(MailAction.objects.filter(pk=action.pk)).values_list("turn", flat=True).get()
     before = Q(turn__lt=turn) | Q(turn=turn, pk__lt=action.pk)
-    return in_turn(rows.filter(created_at__gt=timezone.now() - RECENT)).filter(before).reverse()
+    return in_turn(recent(rows)).filter(before).reverse()
 
 
-def _leave(action: MailAction, messages: Collection[int]) -> None:
-    """Leaves ``messages`` to an action of their own."""
-    with transaction.atomic():
-        MailAccount.objects.select_for_update().filter(pk=action.account_id).first()
-        theirs = MailAction.objects.get(pk=action.pk)  # the user may have taken it back meanwhile
-        action.messages = sorted(set(action.messages).difference(messages))
-        action.save(update_fields=["messages"])
-        created_at = theirs.created_at
-        theirs.pk, theirs._state.adding = None, True
-        theirs.messages, theirs.state, theirs.worked_until = sorted(messages), ActionState.QUEUED, None
-        theirs.failures = theirs.lost = 0
-        theirs.save()
-        MailAction.objects.filter(pk=theirs.pk).update(created_at=created_at)
+def _leave(action: MailAction, messages: Collection[int], *, folder: Folder) -> None:
+    """Leaves ``messages`` to an action of their own, in ``folder``. Called with the account's row locked."""
+    theirs = MailAction.objects.get(pk=action.pk)  # the user may have taken it back meanwhile
+    created_at = theirs.created_at
+    action.messages = sorted(set(action.messages).difference(messages))
+    action.save(update_fields=["messages"])
+    theirs.pk, theirs._state.adding = None, True
+    theirs.folder, theirs.messages = folder, sorted(messages)
+    theirs.state, theirs.worked_until, theirs.lost = ActionState.QUEUED, None, 0
+    theirs.save()
+    MailAction.objects.filter(pk=theirs.pk).update(created_at=created_at)

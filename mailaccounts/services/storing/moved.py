@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F
 
-from mailaccounts.models import UNFINISHED, Act, ActionState, Folder, MailAction, MessageUid
+from mailaccounts.models import UNFINISHED, Act, Folder, MailAction, MessageUid
 from mailaccounts.services.limits import lease
 from mailaccounts.services.storing import places, summaries
+from mailaccounts.services.storing.told import TOLD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from mailaccounts.mail.imap import ImapSession
     from mailaccounts.mail.imap_writer import Copied
     from mailaccounts.services.limits.lease import Lease
-
-_TOLD = Q(uidvalidity=F("folder__uidvalidity"), uid__gt=F("folder__last_uid"))
-_NEW = MessageUid.objects.filter(_TOLD, message=OuterRef("message"), folder=OuterRef("moving_to"))
-LEFT = Q(Exists(_NEW))  # places of messages that the server has told another of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +37,9 @@ class Departed:
     stayed: Sequence[int] = ()
 
 
-def note(action: MailAction, target: Folder, lying: Sequence[MessageUid], copied: Mapping[int, Copied]) -> None:
-    """Notes where the server says that the messages of an action are now, which were ``lying`` elsewhere; what is yet
-    to be done with them is done there. Called with the account's row locked.
+def note(target: Folder, lying: Sequence[MessageUid], copied: Mapping[int, Copied]) -> set[int]:
+    """Notes where the server says that the messages of an action are now, which were ``lying`` elsewhere; of which it
+    does. Called with the account's row locked.
 
     A UID that it names twice says nothing, and one that a sync has been past (RFC 9051 §2.3.1.1: new ones are higher)
     belongs to another message, or to one that the sync has found.
@@ -64,11 +61,7 @@ def note(action: MailAction, target: Folder, lying: Sequence[MessageUid], copied
     told = {place.message_id for place in there}
     left = [place.pk for place in lying if place.message_id in told or place.moving_to_id is None]
     MessageUid.objects.filter(pk__in=left).update(moving_to=target)
-    for waiting in MailAction.objects.filter(
-        state=ActionState.QUEUED, account=action.account_id, folder=action.folder_id
-    ):
-        if told.issuperset(waiting.messages):
-            MailAction.objects.filter(pk=waiting.pk).update(folder=target)
+    return told
 
 
 def folders_left(account_id: int) -> set[int]:
@@ -79,7 +72,7 @@ def folders_left(account_id: int) -> set[int]:
 
 def forget_told(folder: Folder, *, held: Lease) -> None:
     """Drops what servers told of places in the folder, which is about to be seen: LeaseLost as for any write."""
-    told = MessageUid.objects.filter(_TOLD, folder=folder)
+    told = MessageUid.objects.filter(TOLD, folder=folder)
     if uids := list(told.values_list("uid", flat=True)):
         with transaction.atomic():
             lease.renew(held)
@@ -101,7 +94,7 @@ def stay(folder: Folder, uids: Sequence[int]) -> int:
         return 0
     stayed = list(_left(folder).filter(uid__in=uids))
     for place in stayed:
-        MessageUid.objects.filter(_TOLD, message=place.message_id, folder=place.moving_to_id).delete()
+        MessageUid.objects.filter(TOLD, message=place.message_id, folder=place.moving_to_id).delete()
     MessageUid.objects.filter(pk__in=[place.pk for place in stayed]).update(moving_to=None)
     summaries.refresh_of(folder.account_id, [place.message_id for place in stayed])
     return len(stayed)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, F, OuterRef
 
-from mailaccounts.models import Attachment, Folder, MailAccount, Message, Thread, ThreadFolder
+from mailaccounts.models import Attachment, Folder, MailAccount, Message, MessageUid, Thread, ThreadFolder
 from mailaccounts.rules import flags, labels
 from mailaccounts.services.storing.bulk import bulk
+from mailaccounts.services.storing.told import LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = ("id", "last_message_at", "length", "unread", "flagged", "has_attachments")
 ROWS = (
     *("thread_id", "pk", "received_at", "gone_since", "attached"),
-    *("uids__folder", "uids__moving_to", "uids__seen", "uids__flags", "uids__labels"),
+    *("uids", "uids__folder", "uids__moving_to", "uids__seen", "uids__flags", "uids__labels"),
 )
 
 
@@ -79,20 +80,22 @@ def nowhere(account_id: int) -> None:
 
 
 def _read(account_id: int, threads: Any) -> dict[int, Summary]:
-    """One query, and a second where messages have labels."""
+    """One query, a second where messages are moved, and another where they have labels."""
     found: dict[int, Summary] = defaultdict(Summary)
     labelled: dict[str, set[int]] = defaultdict(set)
     attached = Exists(Attachment.objects.filter(message=OuterRef("pk"), inline=False))
     rows = Message.objects.filter(account=account_id, thread__in=threads).annotate(attached=attached)
-    for row in rows.values_list(*ROWS):
-        thread, message, received, gone, has_attachments, folder, moving_to, seen, marks, names = row
+    read = list(rows.values_list(*ROWS))
+    left = _left([place for *_, place, _, moving_to, _, _, _ in read if moving_to])
+    for row in read:
+        thread, message, received, gone, has_attachments, place, folder, moving_to, seen, marks, names = row
         summary = found[thread]
         if gone:
             continue
         summary.messages.add(message)
         summary.newest = max(received, summary.newest or received)
         summary.attached |= has_attachments
-        if folder is not None:
+        if folder is not None and place not in left:
             summary.lying.add(message)
             summary.folders.add(moving_to or folder)
             summary.flagged |= flags.is_flagged(marks)
@@ -105,3 +108,8 @@ def _read(account_id: int, threads: Any) -> dict[int, Summary]:
             for thread in labelled.get(labels.of_folder(name, role), ()):
                 found[thread].folders.add(folder)
     return found
+
+
+def _left(moving: list[int]) -> set[int]:
+    """Those of the places whose messages the server has told another place of, which counts instead."""
+    return set(MessageUid.objects.filter(LEFT, pk__among=moving).values_list("pk", flat=True)) if moving else set()
