@@ -105,7 +105,7 @@ def test_all_of_a_long_list_are_no_more_than_are_listed(boss: Client, monkeypatc
     monkeypatch.setattr("mailaccounts.admin.account_actions.MOST", 3)
     accounts = make_accounts(5)
     chosen = {"action": "pause", "_selected_action": [accounts[0].pk], "select_across": "1"}
-    assert "3 accounts paused" in told(boss.post(ACCOUNTS, chosen))
+    assert "3 accounts are paused" in told(boss.post(ACCOUNTS, chosen))
     assert MailAccount.objects.filter(paused_at__isnull=False).count() == 3
 
 
