@@ -112,8 +112,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 else:
     # PostgreSQL would compile what it takes for a long statement, which takes many times as long as to run it.
-    DATABASES["default"]["OPTIONS"] = {"options": "-c jit=off", **DATABASES["default"].get("OPTIONS", {})}
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    if startup_options := env.text("DATABASE_STARTUP_OPTIONS", "-c jit=off"):
+        DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", startup_options)
+    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
