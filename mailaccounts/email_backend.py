@@ -79,7 +79,7 @@ class EmailBackend(BaseEmailBackend):
         named = MailAccount.objects.filter(address__iexact=wanted)
         found = list(named.exclude(status=AccountStatus.DISCONNECTED)[:2])
         if len(found) != 1:
-            raise InvalidInput(what=f"{wanted}, of which there isn't exactly one connected account,")
+            raise InvalidInput(what=f"“{wanted}”, of which there isn't exactly one connected account,")
         return found[0]
 
 

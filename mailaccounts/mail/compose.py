@@ -115,7 +115,7 @@ def wire_address(address: str) -> str:
     or has letters before the @ that most servers don't take (RFC 6531)."""
     what = "A mail address"
     local, at, domain = safe(address, what=what).strip().rpartition("@")
-    shown = f"The address {address.strip()[:100]}"
+    shown = f"The address “{address.strip()[:100]}”"
     if not at or not LOCAL_PART.fullmatch(local) or len(local) > 64:
         raise InvalidInput(what=shown if address.strip() else what)
     try:

@@ -112,6 +112,13 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         wire_address(address)
 
 
+@pytest.mark.parametrize("address", ["no address", "maria, or whoever is in", "maria@b..test"])
+def test_whatever_is_no_address_is_quoted_in_the_sentence_that_says_so(address: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        wire_address(f" {address} ")
+    assert refused.value.message == f"The address “{address}” can't be used. Correct it and try again."
+
+
 @pytest.mark.parametrize(
     ("address", "expected"),
     [

@@ -66,8 +66,8 @@ def stay(action: MailAction, messages: Collection[int]) -> None:
 
 
 def _show_others(action: MailAction) -> None:
-    """Shows messages that this action doesn't move after all where another is to move them, or has and no sync has seen
-    it yet."""
+    """Shows messages that this action doesn't move after all where another is to move them, or has before any sync has
+    seen it."""
     others = MailAction.objects.filter(
         account=action.account_id, act=Act.MOVE, state__in=(*UNFINISHED, ActionState.DONE)
     ).exclude(pk=action.pk)
