@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from mailaccounts.models import TenantAccess
-    from mailaccounts.services.organisations.tenants import Refused
+    from mailaccounts.services.organisations.members import Refused
 
 GOOGLE_CONSOLE = "https://admin.google.com/ac/owl/domainwidedelegation"
 

@@ -18,7 +18,7 @@ from mailaccounts.errors import MailAccountsError
 from mailaccounts.hooks import hooks
 from mailaccounts.models import OAuthClient, TenantAccess
 from mailaccounts.services.consents import admin_consent
-from mailaccounts.services.organisations import canary, tenants
+from mailaccounts.services.organisations import canary, members, tenants
 from mailaccounts.services.registering import registrations
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TenantAccessAdmin(_ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return tenants.with_number_of_accounts(super().get_queryset(request))
+        return members.with_number_of_accounts(super().get_queryset(request))
 
     # --- letting one in ------------------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ class TenantAccessAdmin(_ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         access = self._access(request, object_id)
-        trouble, refused = tenants.trouble(access), tenants.refused(access)
+        trouble, refused = tenants.trouble(access), members.refused(access)
         return pages.render(
             self,
             request,
@@ -104,8 +104,8 @@ class TenantAccessAdmin(_ModelAdmin):
             refused=refused,
             missing_lines=missing_lines(access, refused),
             way_in=way_in(access.client, request),
-            accounts=tenants.accounts_of(access).count(),
-            runs=tenants.runs_of(access),
+            accounts=members.accounts_of(access).count(),
+            runs=members.runs_of(access),
             may_move=request.user.has_perm("mailaccounts.change_migrationrun"),
             may_change=self.has_change_permission(request, access),
         )

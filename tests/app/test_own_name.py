@@ -21,7 +21,7 @@ from mailaccounts.models import (
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.services.limits import budget
 from mailaccounts.services.moving import migrate, steps
-from mailaccounts.services.organisations import tenants
+from mailaccounts.services.organisations import members, tenants
 from mailaccounts.services.syncing.sync import sync_account
 from tests.app.organisations import by_password, let_in, move, registered, tokens_issued
 from tests.sandbox_crm import switch_by_consent
@@ -93,7 +93,7 @@ def test_a_mailbox_that_is_closed_keeps_its_password_and_the_missing_lines_are_s
     assert [each.backend for each in account.credentials.all()] == ["password"]
     assert sync_account(account.pk).error is None
 
-    assert tenants.refused(access) == [tenants.Refused(address=anna.address, reading=True, sending=True)]
+    assert members.refused(access) == [members.Refused(address=anna.address, reading=True, sending=True)]
     page = admin_client.get(f"/admin/mailaccounts/tenantaccess/{access.pk}/change/").content.decode()
     assert f"Add-MailboxPermission -Identity &#x27;{anna.address}&#x27;" in page
     assert f"Add-RecipientPermission -Identity &#x27;{anna.address}&#x27;" in page
@@ -101,7 +101,7 @@ def test_a_mailbox_that_is_closed_keeps_its_password_and_the_missing_lines_are_s
     anna.sandbox.add_user(anna.user)
     assert steps.cancel(step)
     assert move(account, run).state == MigrationState.SWITCHED
-    assert tenants.refused(access) == []
+    assert members.refused(access) == []
 
 
 def test_a_mailbox_that_could_only_be_read_does_not_lose_sending(
@@ -112,7 +112,7 @@ def test_a_mailbox_that_could_only_be_read_does_not_lose_sending(
     with pytest.raises(SendingClosed):
         move(account, run)
     assert [each.backend for each in account.credentials.all()] == ["password"]
-    assert tenants.refused(access) == [tenants.Refused(address=anna.address, reading=False, sending=True)]
+    assert members.refused(access) == [members.Refused(address=anna.address, reading=False, sending=True)]
 
 
 def test_nothing_moves_once_the_canary_opens(run: MigrationRun, access: TenantAccess, anna: SandboxMailbox) -> None:

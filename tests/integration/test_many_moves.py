@@ -13,7 +13,7 @@ import pytest
 from mailaccounts.models import Credential, CredentialState, Grant, MailAccount, MigrationRun, TenantAccess
 from mailaccounts.rules.migration_states import MigrationState
 from mailaccounts.services.campaigns import campaign, readiness
-from mailaccounts.services.organisations import tenants
+from mailaccounts.services.organisations import members
 from mailaccounts.testing.sandbox import Sandbox
 from tests.app.organisations import by_password, let_in, registered, tokens_issued
 from tests.crm_process import Cluster, environment
@@ -78,7 +78,7 @@ def everybody_is_there(sandbox: Sandbox, run: MigrationRun, *, people: int) -> N
     assert Grant.objects.count() == 1
     access = TenantAccess.objects.get()
     closed = {user.address for user in sandbox.users.read().values() if user.closed_to_apps} - {access.canary}
-    assert {each.address for each in tenants.refused(access)} == closed
+    assert {each.address for each in members.refused(access)} == closed
     # The canary's and everybody's, and at most two more for each that was refused: the token might have been to blame.
     assert tokens_issued(sandbox) <= 2 * (1 + CLOSED)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,9 +26,10 @@ from mailaccounts.errors import (
 )
 from mailaccounts.mail.headers import parse_headers
 from mailaccounts.mail.imap_fetch import BATCH
-from mailaccounts.models import AccountStatus, MailAccount, Message, MessageUid, Quarantined
+from mailaccounts.models import AccountStatus, MailAccount, MessageUid, Quarantined
 from mailaccounts.rules.labels import is_left_out
 from mailaccounts.rules.threads import Letter, matched, provider_key
+from mailaccounts.services.checking import doubled
 from mailaccounts.services.limits import lease
 from mailaccounts.services.people import acquaintances
 from mailaccounts.services.signing_in import login
@@ -231,26 +231,7 @@ class Survey:
             self.result.expected += 1
             if stored.get((place.folder, place.uidvalidity, place.uid)) != place.fingerprint:
                 self.result.missing.setdefault(place.folder, []).append(place.uid)
-        self._find_doubled()
-
-    def _find_doubled(self) -> None:
-        """Two rows for one message: the same Message-ID, date, subject and people (a list's copy, with a From of its
-        own, is another), nothing else said in them, and one fingerprint that the server has nothing for."""
-        at_server = {place.fingerprint for place in self.places}
-        rows = Message.objects.filter(account=self.account).exclude(message_id="").order_by("pk")
-        columns = list(rows.values_list("pk", "message_id", "sent_at", "subject", "fingerprint").iterator())
-        often = Counter(message_id for _, message_id, *_ in columns)
-        twins: dict[tuple[object, ...], list[tuple[int, str]]] = {}
-        for pk, message_id, sent_at, subject, fingerprint in columns:
-            if often[message_id] > 1:
-                twins.setdefault((message_id, sent_at, subject), []).append((pk, fingerprint))
-        for pairs in twins.values():
-            keep = next((pk for pk, fingerprint in pairs if fingerprint in at_server), None)
-            others = [pk for pk, fingerprint in pairs if fingerprint not in at_server]
-            if keep is not None and others:
-                people = conversations.correspondents((keep, *others))
-                alike = [pk for pk in others if people.get(pk) == people.get(keep)]
-                self.result.doubled.update({pk: keep for pk in alike if _say_the_same(pk, keep)})
+        self.result.doubled = doubled.find(self.account, at_server={place.fingerprint for place in self.places})
 
     def _once(self, text: str) -> str:
         """The same text again instead of another copy: conversations repeat their Message-IDs."""
@@ -259,12 +240,6 @@ class Survey:
     def _show(self, stage: str) -> None:
         lease.renew(self.held, stage=stage[:100])
         self.progress(stage)
-
-
-def _say_the_same(*ids: int) -> bool:
-    """Whether the texts of these messages are the same, as far as they are stored: headers anybody can write again."""
-    texts = Message.objects.filter(pk__in=ids, has_body=True).values_list("body_text", flat=True)
-    return len({" ".join(text.split()) for text in texts}) <= 1
 
 
 def _silent(stage: str) -> None:

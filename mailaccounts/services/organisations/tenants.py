@@ -7,37 +7,21 @@ only once its canary was refused (services.organisations.canary).
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from mailaccounts.errors import (
     AuthorityUnknown,
     CanaryMissing,
     MailAccountsError,
-    MailboxClosed,
-    MailboxNotConnected,
     OrganisationSwitchedOff,
     OrganisationUnclear,
-    PermissionMissing,
     RolesMissing,
-    SendingClosed,
 )
-from mailaccounts.models import (
-    AuditAction,
-    Credential,
-    CredentialState,
-    MailAccount,
-    MigrationRun,
-    MigrationStep,
-    TenantAccess,
-)
-from mailaccounts.rules.migration_states import MigrationState
-from mailaccounts.services.organisations import apponly
+from mailaccounts.models import AuditAction, MailAccount, TenantAccess
+from mailaccounts.services.organisations import apponly, members
 from mailaccounts.services.registering import clients, registrations
 from mailaccounts.services.telling.operators import tell
 from mailaccounts.services.trail.audit import note
@@ -49,8 +33,6 @@ if TYPE_CHECKING:
 
     from mailaccounts.models import OAuthClient
     from mailaccounts.oauth.types import Issued
-
-CLOSED = [each.code for each in (MailboxClosed, MailboxNotConnected, PermissionMissing, SendingClosed)]
 
 logger = logging.getLogger(__name__)
 
@@ -172,80 +154,13 @@ def note_refusal(client: OAuthClient, error: MailAccountsError, *, tenant: str, 
     _note(TenantAccess(client=client, tenant=tenant), actor, what="refused", code=error.code)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A mailbox that the organisation let us into, and its server did not: to read, to send, or both."""
-
-    address: str
-    reading: bool
-    sending: bool
-
-
-def refused(access: TenantAccess) -> list[Refused]:
-    """The mailboxes that are still closed: those whose move failed by that, and those closed again since."""
-    domains = {_domain(access.canary), _domain(access.consented_by), access.tenant.lower()} - {""}
-    moves = MigrationStep.objects.filter(
-        state=MigrationState.FAILED, code__in=CLOSED, account__isnull=False, run__client=access.client_id
-    )
-    found = {
-        step.account.address: _refused(step.account, step.code)
-        for step in moves.select_related("account", "run")
-        if step.account and (step.run.tenant == access.tenant or _domain(step.address) in domains)
-    }
-    for account in accounts_of(access).filter(status_code__in=CLOSED):
-        found[account.address] = _refused(account, account.status_code)
-    return [found[address] for address in sorted(found)]
-
-
-def _refused(account: MailAccount, code: str) -> Refused:
-    reading = code != SendingClosed.code
-    return Refused(address=account.address, reading=reading, sending=bool(account.smtp_host))
-
-
-def accounts_of(access: TenantAccess) -> QuerySet[MailAccount]:
-    """The accounts that sign in with this access."""
-    return MailAccount.objects.filter(
-        credentials__state=CredentialState.ACTIVE,
-        credentials__grant__app_only=True,
-        credentials__grant__client=access.client_id,
-        credentials__grant__tenant=access.tenant,
-    )
-
-
-def with_number_of_accounts(rows: QuerySet[TenantAccess]) -> QuerySet[TenantAccess]:
-    """Organisations, each with its ``number_of_accounts``; no query more."""
-    theirs = Credential.objects.filter(
-        state=CredentialState.ACTIVE,
-        grant__app_only=True,
-        grant__client=OuterRef("client"),
-        grant__tenant=OuterRef("tenant"),
-    )
-    number = theirs.order_by().values("grant__client").annotate(number=Count("pk")).values("number")
-    return rows.annotate(number_of_accounts=Coalesce(Subquery(number), 0))
-
-
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2].lower() if "@" in address else ""
-
-
-def runs_of(access: TenantAccess) -> QuerySet[MigrationRun]:
-    """The campaigns that move accounts to this access, newest first, each with how far it is: ``accounts``, ``moved``
-    and ``failed``."""
-    runs = MigrationRun.objects.filter(client=access.client_id, tenant=access.tenant, by_owner=False)
-    return runs.annotate(
-        accounts=Count("steps"),
-        moved=Count("steps", filter=Q(steps__state=MigrationState.SWITCHED)),
-        failed=Count("steps", filter=Q(steps__state=MigrationState.FAILED)),
-    ).order_by("-created_at")
-
-
 def _row(access: TenantAccess) -> QuerySet[TenantAccess]:
     """The row, unless its canary isn't the one that was judged."""
     return TenantAccess.objects.filter(pk=access.pk, canary=access.canary)
 
 
 def _due(access: TenantAccess, now: datetime) -> None:
-    accounts = accounts_of(access).values("pk")
+    accounts = members.accounts_of(access).values("pk")
     MailAccount.objects.filter(pk__in=accounts).update(next_sync_at=now)
 
 
