@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
 from django.urls import reverse
 
+from crm.models import Contact, TimelineEntry
 from mailaccounts.models import Message, Quarantined, Thread
 from mailaccounts.services.syncing.sync import sync_account
 from tests.letters import CONTACT, letter
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
     from django.test import Client
     from pytest_django.fixtures import SettingsWrapper
 
-    from crm.models import Contact
     from mailaccounts.models import MailAccount
     from tests.sandbox_fixtures import SandboxMailbox
 
@@ -68,10 +70,28 @@ def test_good_mail_is_stored_and_bad_mail_readably_or_in_quarantine(
 
 
 def every_page_holds(client: Client, account: MailAccount) -> None:
+    """Conversations, what their messages say, the contact's timeline and the inbox: all of it can be read."""
     client.force_login(account.owner)
     for thread in Thread.objects.filter(messages__isnull=False).distinct():
-        page = client.get(reverse("mailaccounts:thread", args=[thread.pk]))
-        assert page.status_code == 200, thread.subject
-        assert not {"\u202e", "\0", "\u2066"} & set(page.content.decode()), thread.subject
-    for message in Message.objects.exclude(body_html=""):
-        assert client.get(reverse("mailaccounts:body", args=[message.pk])).status_code == 200, message.message_id
+        holds(client, reverse("mailaccounts:thread", args=[thread.pk]))
+    for message in Message.objects.filter(has_body=True):
+        for pictures in ("", "?pictures"):
+            body = reverse("mailaccounts:body", args=[message.pk]) + pictures
+            assert client.get(body).status_code == 200, message.message_id
+    timeline = holds(client, reverse("contact", args=[Contact.objects.get().pk]))
+    shown = TimelineEntry.objects.values("fingerprint").distinct().count()
+    assert timeline.count("data-message-id=") == shown > len(POISON)
+    holds(client, reverse("inbox") + "?folder=all")
+
+
+def holds(client: Client, address: str) -> str:
+    """What the page says, with those that come next."""
+    path, said, following = address.partition("?")[0], "", address
+    while following:
+        page = client.get(following)
+        assert page.status_code == 200, following
+        assert not {"\u202e", "\0", "\u2066"} & set(page.text), following
+        said += page.text
+        after = re.search(r'href="(\?[^"]*)"[^>]* rel="next"|rel="next" href="(\?[^"]*)"', page.text)
+        following = path + unescape(after[1] or after[2]) if after else ""
+    return said
