@@ -11,7 +11,7 @@ from crm.contacts import save_contact
 from mailaccounts.models import Folder, Why
 from mailaccounts.services.checking.compare import compare_account
 from mailaccounts.services.people import forgetting
-from mailaccounts.services.storing import folders
+from mailaccounts.services.storing import cursors
 from mailaccounts.services.syncing.sync import sync_account
 from tests.app.builders import make_account
 from tests.integration.mailboxes import stored_ids
@@ -36,7 +36,7 @@ def test_what_was_erased_with_a_person_stays_away(
     contact.delete()
     assert forgetting.go_on(forgetting.begin([CONTACT], why=Why.PERSON, asked_by=None).pk)
     assert stored_ids(account) == ["thomas@x"]
-    Folder.objects.filter(account=account, history_until__gt=0).update(**folders.all_again())
+    Folder.objects.filter(account=account, history_until__gt=0).update(**cursors.all_again())
     mailbox.append(letter(CONTACT, f"me@sandbox.test, {THOMAS}", message_id="new@x"))
     assert sync_account(account.pk).finished
     assert stored_ids(account) == ["new@x", "thomas@x"]

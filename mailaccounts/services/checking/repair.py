@@ -10,7 +10,7 @@ from mailaccounts.errors import AccountBusy, LeaseLost
 from mailaccounts.models import Attachment, MailAccount, Message, MessageUid
 from mailaccounts.services.checking.compare import compare_account
 from mailaccounts.services.limits import lease
-from mailaccounts.services.storing import folders
+from mailaccounts.services.storing import cursors
 from mailaccounts.services.syncing.sync import sync_account
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def repair_account(account_id: int, found: Comparison, *, progress: Callable[[st
     try:
         for doubled, keep in found.doubled.items():
             _merge(held, doubled=doubled, keep=keep)
-        folders.go_through_again(account_id, found.missing, held=held)
+        cursors.go_through_again(account_id, found.missing, held=held)
     except LeaseLost as error:
         found.error = error
         return found

@@ -13,7 +13,7 @@ from mailaccounts.errors import AccountChanged
 from mailaccounts.models import AccountStatus, AuditAction, Credential, CredentialState, Grant, MailAccount
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.services.signing_in.give_back import Outcome, give_back, let_go
-from mailaccounts.services.storing import folders
+from mailaccounts.services.storing import cursors
 from mailaccounts.services.telling import events
 from mailaccounts.services.trail.audit import note
 
@@ -82,7 +82,7 @@ def reset_status(account: MailAccount, **changes: Any) -> None:
     lease columns belong to the sync and are left alone, unless the account moves to another server."""
     same = MailAccount.objects.filter(pk=account.pk, imap_host__iexact=changes.get("imap_host", account.imap_host))
     if not same.exists():
-        folders.begin_anew(account.pk)
+        cursors.begin_anew(account.pk)
     status = AccountStatus.OK if account.last_sync_at else AccountStatus.NEW
     before = account.status
     MailAccount.objects.filter(pk=account.pk).update(

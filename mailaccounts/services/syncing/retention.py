@@ -12,7 +12,7 @@ from django.utils import timezone
 from mailaccounts.conf import settings
 from mailaccounts.models import AuditAction, Folder, MailAccount, Message, Outgoing, OutgoingState
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.services.storing import folders, removal
+from mailaccounts.services.storing import cursors, removal
 from mailaccounts.services.syncing.due import sync_soon
 from mailaccounts.services.trail import audit
 
@@ -73,7 +73,7 @@ def erase_due() -> None:
 def _read_again(account: MailAccount) -> None:
     """What was too old may be wanted now. A sync under way loses its lease."""
     MailAccount.objects.filter(pk=account.pk).update(lease_owner="", lease_until=None, stage="")
-    Folder.objects.filter(account=account, history_until__gt=0).update(**folders.all_again())
+    Folder.objects.filter(account=account, history_until__gt=0).update(**cursors.all_again())
     sync_soon(account)
 
 

@@ -18,7 +18,7 @@ from mailaccounts.rules.sync_plan import history, is_quiet
 from mailaccounts.rules.threads import provider_thread
 from mailaccounts.services.limits import lease
 from mailaccounts.services.people import directory
-from mailaccounts.services.storing import folders, renames
+from mailaccounts.services.storing import cursors, folders, renames
 from mailaccounts.services.syncing import quarantine
 from mailaccounts.services.syncing.visit import LOOK_BACK, Visit
 
@@ -88,15 +88,15 @@ class Round:
             row = self.rows[info.name]
             self.work.report.folders = max(self.work.report.folders, position + 1)
             if row.uidvalidity is None or (not row.departing and self._is_quiet(info)):
-                folders.note_turn(row)
+                cursors.note_turn(row)
                 continue
             if begun and self.work.is_over:  # looking at a folder takes time even if nothing is new
-                folders.put_off(self.rows[later.name] for later in todo[position:])
+                cursors.put_off(self.rows[later.name] for later in todo[position:])
                 return False
             begun = True
             if not self._visit(info, Visit.read_news):
                 return False
-            folders.note_turn(row)
+            cursors.note_turn(row)
         return True
 
     def _read_history(self) -> bool:
@@ -164,7 +164,7 @@ class Round:
         return of_conversation(key)
 
     def _go_through_again(self) -> None:
-        folders.go_through_again(self.work.account.pk, list(self.rows), held=self.work.held)
+        cursors.go_through_again(self.work.account.pk, list(self.rows), held=self.work.held)
         self.rows = folders.rows_of(self.work.account)
 
     def _find_beginnings(self) -> None:
@@ -180,7 +180,7 @@ class Round:
             for folder_id, uids in taken.items():
                 joining = self.work.joining.setdefault(folder_id, set())
                 joining.update(uids)
-                folders.note_joined(rows[folder_id], left=joining, held=self.work.held)
+                cursors.note_joined(rows[folder_id], left=joining, held=self.work.held)
 
     def _lies_deeper(self) -> bool:
         """Whether there is mail that looking back doesn't reach."""
@@ -238,21 +238,19 @@ class Round:
     def _is_quiet(self, info: FolderInfo) -> bool:
         row = self.rows[info.name]
         compared = timezone.now() - row.flags_at if row.flags_at else None
-        return is_quiet(folders.cursor_of(row), info.status, inbox=info.role is FolderRole.INBOX, compared=compared)
+        return is_quiet(cursors.of(row), info.status, inbox=info.role is FolderRole.INBOX, compared=compared)
 
     def _behind(self) -> list[FolderInfo]:
         """The folders whose history is not read yet; one that is empty has none."""
         for info in self.infos:
             row = self.rows[info.name]
             if row.uidvalidity is None and info.status is not None and not info.status.exists:
-                folders.begin_empty(row, info.status, since=self.work.account.reaches_to, held=self.work.held)
+                cursors.begin_empty(row, info.status, since=self.work.account.reaches_to, held=self.work.held)
         return [info for info in self.infos if self._is_behind(info)]
 
     def _is_behind(self, info: FolderInfo) -> bool:
         row = self.rows[info.name]
-        return (
-            row.uidvalidity is None or history(folders.cursor_of(row), since=self.work.account.reaches_to) is not None
-        )
+        return row.uidvalidity is None or history(cursors.of(row), since=self.work.account.reaches_to) is not None
 
 
 def _with_status(info: FolderInfo, status: FolderStatus | None) -> FolderInfo:

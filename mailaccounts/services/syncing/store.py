@@ -155,11 +155,7 @@ def _create(account_id: int, fresh: Sequence[Found]) -> dict[str, int]:
                 *(key, account_id, threads[found.uid], found.headers.fingerprint, found.headers.message_id),
                 *(found.headers.subject, found.headers.sent_at, found.received_at, found.size),
                 *(found.provided.id, found.provided.thread, " ".join(found.headers.ancestors)),
-                *(
-                    topics.topic(found.headers),
-                    search.people((each.name, each.address) for each in found.headers.participants),
-                ),
-                *_body(found.content),
+                *(topics.topic(found.headers), _people(found.headers), *_body(found.content)),
             )
             for key, found in zip(ids, fresh, strict=True)
         ],

@@ -12,7 +12,7 @@ from mailaccounts.errors import ProtocolFault
 from mailaccounts.mail.types import Known
 from mailaccounts.rules.sync_plan import Restart, arrivals, history, look, plan, was_misled
 from mailaccounts.services.limits import lease
-from mailaccounts.services.storing import folders, moved, places
+from mailaccounts.services.storing import cursors, moved, places
 from mailaccounts.services.syncing import changes, narrow, quarantine
 from mailaccounts.services.syncing.bodies import OutOfTime
 from mailaccounts.services.syncing.changes import Changes
@@ -41,11 +41,11 @@ class Visit:
     def read_news(self) -> bool:
         """Opens the folder, examines what is new in it, and brings what is stored up to date; False when the time was
         spent first. Raises FolderMissing and PermissionMissing."""
-        cursor = folders.cursor_of(self.folder)
+        cursor = cursors.of(self.folder)
         seen = self._open()
         decision = plan(cursor, seen, since=self.work.account.reaches_to)
         if isinstance(decision, Restart):
-            folders.restart(self.folder, decision.cursor, held=self.work.held)
+            cursors.restart(self.folder, decision.cursor, held=self.work.held)
             self._settle(seen, Changes(), beyond=0)
             return True
         moved.forget_told(self.folder, held=self.work.held)
@@ -63,7 +63,7 @@ class Visit:
         if new:
             found.columns["changed_at"] = timezone.now()
         if was_misled(cursor, seen, arrived=len(new)):
-            found.columns |= folders.history_again(self.folder.history_until)
+            found.columns |= cursors.history_again(self.folder.history_until)
         self._settle(seen, found, beyond=sum(uid >= seen.uidnext for uid in new))
         return True
 
@@ -72,7 +72,7 @@ class Visit:
         time.monotonic(); True when nothing is left of it. A batch at least is examined. Raises as ``read_news``."""
         if not self.read_news():
             return False
-        while (left := history(folders.cursor_of(self.folder), since=self.work.account.reaches_to)) is not None:
+        while (left := history(cursors.of(self.folder), since=self.work.account.reaches_to)) is not None:
             if not self._go_back(left, until=until):
                 return False
         return True
@@ -80,14 +80,14 @@ class Visit:
     def _go_back(self, left: History, *, until: float) -> bool:
         """Goes on with one pass through history; False when time ran out before its end."""
         uids = self.work.session.search(below=left.below, since=left.since, before=left.before)
-        folders.go_on(self.folder, left, count=len(uids), held=self.work.held)
+        cursors.go_on(self.folder, left, count=len(uids), held=self.work.held)
         self._recall(left)
         uids.reverse()
         done, total = self.folder.history_done, self.folder.history_total
         if not self._examine(uids, moves="history_below", done=done, total=total, until=until):
             return False
         older = self.work.session.search(below=self.folder.history_until, before=left.since) if left.since else ()
-        folders.end_history(self.folder, left, older=len(older), held=self.work.held)
+        cursors.end_history(self.folder, left, older=len(older), held=self.work.held)
         return True
 
     def look_back(self) -> bool:
@@ -105,13 +105,13 @@ class Visit:
                 found = self._left_alone(criteria)
             except ProtocolFault:
                 told = False
-                folders.go_through_again(self.work.account.pk, [self.folder.name], held=self.work.held)
+                cursors.go_through_again(self.work.account.pk, [self.folder.name], held=self.work.held)
                 self.folder.refresh_from_db()
             else:
                 if found:
                     self.work.joining.setdefault(self.folder.pk, set()).update(found)
         joining = self.work.joining.get(self.folder.pk, set())
-        folders.note_looked_for(self.folder, joining=joining, up_to=up_to, held=self.work.held)
+        cursors.note_looked_for(self.folder, joining=joining, up_to=up_to, held=self.work.held)
         return told
 
     def _left_alone(self, criteria: Sequence[bytes]) -> set[int]:
@@ -128,7 +128,7 @@ class Visit:
         """The parts of the folder that were examined, as UIDs between two others and since a day. What is still to be
         read of history is judged then."""
         folder, since, below = self.folder, self.work.account.reaches_to, self.folder.last_uid + 1
-        if history(folders.cursor_of(folder), since=since) is None:
+        if history(cursors.of(folder), since=since) is None:
             yield 0, below, since
             return
         yield folder.history_until - 1, below, since
@@ -156,8 +156,8 @@ class Visit:
             narrow.went_well(examination)
             left = left[len(batch) :]
             if left:
-                folders.note_joined(self.folder, left=left, held=self.work.held)
-        folders.note_joined(self.folder, left=(), held=self.work.held)
+                cursors.note_joined(self.folder, left=left, held=self.work.held)
+        cursors.note_joined(self.folder, left=(), held=self.work.held)
         return True
 
     def again(self, *, uids: Sequence[int]) -> bool:
