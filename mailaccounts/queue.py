@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import platform
@@ -107,17 +108,25 @@ def _alive(**_: Any) -> None:
         logger.error("a worker's sign of life couldn't be noted: %s", type(error).__name__)
 
 
-def _leave_to_newer(*, func: Any, task: dict[str, Any], **_: Any) -> None:
-    """While a site is upgraded, a worker of the version before may get a job that only the new one knows: it says so,
-    and leaves no failure behind. What is to be done is in the database, and a tick of the new version queues it."""
-    if func is None and str(task["func"]).startswith("mailaccounts."):
-        logger.error("this version doesn't know the job %s: a worker of a newer one will do it", task["func"])
+def _leave_to_other(*, func: Any, task: dict[str, Any], **_: Any) -> None:
+    """While a site is upgraded, a worker may get a job that only the other version knows, or knows with other
+    ids: it says so, and leaves no failure behind. What is to be done is in the database, and a tick queues it."""
+    if str(task["func"]).startswith("mailaccounts.") and not _takes(func, task):
+        logger.error("this version doesn't know the job %s: a worker of the other one will do it", task["func"])
         task["success"], task["result"] = True, None
+
+
+def _takes(func: Any, task: dict[str, Any]) -> bool:
+    try:
+        inspect.signature(func).bind(*task["args"], **task["kwargs"])
+    except TypeError:  # there is no such function, or it takes others
+        return False
+    return True
 
 
 pre_execute.connect(_correlate, dispatch_uid="mailaccounts.queue")
 pre_execute.connect(_alive, dispatch_uid="mailaccounts.queue.alive")
-post_execute_in_worker.connect(_leave_to_newer, dispatch_uid="mailaccounts.queue")
+post_execute_in_worker.connect(_leave_to_other, dispatch_uid="mailaccounts.queue")
 
 
 class Sentinel(cluster.Sentinel):  # type: ignore[misc]  # the package has no types

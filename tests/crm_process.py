@@ -69,6 +69,8 @@ def killed(script: str, *arguments: str, env: dict[str, str]) -> Iterator[None]:
 class Running:
     """A command of manage.py that runs until it is stopped, with everything it prints in ``log``."""
 
+    program: tuple[str, ...] = ("manage.py",)
+
     def __init__(self, log: Path, *arguments: str, env: dict[str, str]) -> None:
         self._log, self._arguments, self._env = log, arguments, env
 
@@ -89,7 +91,7 @@ class Running:
         """As often as it has ended."""
         with self._log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", *self._arguments],
+                [sys.executable, *self.program, *self._arguments],
                 cwd=ROOT,
                 env=self._env,
                 stdin=subprocess.DEVNULL,

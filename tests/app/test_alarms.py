@@ -11,6 +11,7 @@ import pytest
 from django.core import mail
 from django.core.cache import cache
 from django.db import OperationalError
+from django.test import Client
 from django.utils import timezone
 
 from mailaccounts import tasks
@@ -20,11 +21,11 @@ from mailaccounts.services.running import alarms
 from mailaccounts.services.signing_in import server_certificates
 from mailaccounts.services.telling import operators, troubles
 from mailaccounts.services.telling.safely import safely
+from mailaccounts.services.trail import beats
 from tests.app.builders import make_account, make_client
 from tests.app.staff import make_staff
 
 if TYPE_CHECKING:
-    from django.test import Client
     from pytest_django.fixtures import SettingsWrapper
 
 pytestmark = pytest.mark.django_db
@@ -126,7 +127,26 @@ def test_processes_that_stop_or_run_another_version_are_told() -> None:
     Beat.objects.create(name="watcher two", at=now)
     look(2)
     assert kinds() == ["version", "workers"]
+    assert "A process (worker) runs version 0.0.9" in Alarm.objects.get(kind="version").words
     assert not Beat.objects.filter(name="watcher one").exists() or Beat.objects.get(name="watcher one").at < now
+
+
+def test_a_web_server_that_was_left_with_an_older_version_is_told_of_while_people_use_it(
+    settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "mailaccounts.middleware.AliveMiddleware"]
+    monkeypatch.setattr(beats, "__version__", "0.0.9")
+    browser = Client()
+    browser.get("/healthz")
+    assert not Beat.objects.exists()
+    browser.force_login(make_staff("support", "view_mailaccount"))
+    for _ in range(3):
+        browser.get("/admin/mailaccounts/mailaccount/dashboard/")
+    look(2)
+    Alarm.objects.update(since=timezone.now() - timedelta(minutes=11))
+    look()
+    (alarm,) = alarms.raised()
+    assert (alarm.kind, alarm.words.partition(" beside ")[0]) == ("version", "A process (web) runs version 0.0.9")
 
 
 def test_accounts_that_are_late_are_told_of_when_they_are_more_than_a_few() -> None:

@@ -15,6 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 from django_q import worker
 from django_q.models import OrmQ, Task
+from django_q.tasks import async_task
 
 from mailaccounts import tasks
 from mailaccounts.models import (
@@ -257,10 +258,16 @@ def test_a_worker_of_an_older_version_leaves_a_job_that_it_does_not_know_to_a_ne
     assert result["success"] and result["result"] is None
     assert not Task.objects.exists()
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert said == "this version doesn't know the job mailaccounts.tasks.send: a worker of a newer one will do it"
+    assert said == "this version doesn't know the job mailaccounts.tasks.send: a worker of the other one will do it"
     time_passes()
     tasks.tick()
     assert (Job.SEND, (message_id,)) in jobs()
+
+
+@pytest.mark.parametrize("job", ["mailaccounts.tasks.of_the_version_before", Job.SEND])
+def test_a_job_that_another_version_queued_by_another_name_or_with_more_ids_leaves_no_failure(job: str) -> None:
+    async_task(str(job), 1, 2, save=False)
+    assert do_the_only_job()["success"]
 
 
 def do_the_only_job() -> dict[str, Any]:

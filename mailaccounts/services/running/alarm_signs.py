@@ -82,7 +82,8 @@ def _processes() -> Iterator[Sign]:
         yield Sign(kind=AlarmKind.WATCHER, words=words)
     others = {each.version for each in found if now - each.at <= beats.ALIVE} - {__version__, ""}
     for version in sorted(others):
-        words = f"A process runs version {version} beside {__version__}. Restart all that run an older one."
+        kinds = sorted({each.name.partition(" ")[0] for each in found if each.version == version})
+        words = f"A process ({', '.join(kinds)}) runs version {version} beside {__version__}. Restart what is older."
         yield Sign(kind=AlarmKind.VERSION, subject=version, words=words)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TICK = "tick"
 WATCHER = "watcher "
+WEB = "web "
 ALIVE = timedelta(minutes=5)  # a process that was silent for longer is gone
 
 
@@ -42,5 +43,5 @@ def take_turn(name: str, *, every: timedelta) -> bool:
 
 
 def processes(kind: str = "") -> QuerySet[Beat]:
-    """The workers and watchers that have given a sign of life, those that are silent by now included."""
+    """The workers, watchers and web servers that have given a sign of life, those that are silent by now included."""
     return Beat.objects.filter(name__startswith=kind or "w").filter(name__contains=" ")
