@@ -143,6 +143,15 @@ def _queue(cluster: dict[str, Any], *, longest: int) -> Iterator[CheckMessage]:
         )
 
 
+@register(TAG)
+def check_metrics(**_: Any) -> list[CheckMessage]:
+    settings = _settings()
+    if not settings or not settings.metrics_token or find_spec("prometheus_client"):
+        return []
+    what = "There is a token for metrics, but the package that writes them isn't installed: /metrics answers 404."
+    return [Warning(what, hint="pip install 'django-mailaccounts[metrics]'", id="mailaccounts.W003")]
+
+
 @register(TAG, Tags.database)
 def check_stored_secrets(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Whether every stored secret has its key. Asks only the databases named: `check --database`, `migrate`."""

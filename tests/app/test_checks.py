@@ -158,6 +158,18 @@ def test_a_host_without_hooks_is_warned() -> None:
     assert ids(reported(HOOKS="mailaccounts.hooks.Hooks")) == ["W001"]
 
 
+def test_a_token_for_metrics_without_the_package_that_writes_them_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token = "t" * 40
+    assert reported(METRICS_TOKEN=token) == []
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)  # as Python has it where it isn't installed
+    (warning,) = reported(METRICS_TOKEN=token)
+    assert (warning.id, warning.hint) == ("mailaccounts.W003", "pip install 'django-mailaccounts[metrics]'")
+    assert token not in warning.msg
+    assert reported(METRICS_TOKEN="") == []
+
+
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs manage.py in an environment that has only what is given."""
     return subprocess.run(
