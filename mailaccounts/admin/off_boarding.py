@@ -19,7 +19,7 @@ from mailaccounts.models import MailAccount
 from mailaccounts.selectors import deactivated, is_deactivated
 from mailaccounts.services.connecting import handing_over
 from mailaccounts.services.connecting.disconnect import Reason, cut
-from mailaccounts.services.connecting.handing_over import Share
+from mailaccounts.services.connecting.heritage import Share
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

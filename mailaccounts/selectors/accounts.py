@@ -29,6 +29,11 @@ def handed_to(user: Any) -> QuerySet[MailAccount]:
     return MailAccount.objects.filter(owner=user, handed_over_at__isnull=False).exclude(status_code=ERASING)
 
 
+def overseen_by(user: Any) -> QuerySet[MailAccount]:
+    """The accounts of which ``user`` is told who looks at their mail: their own, and those handed over to them."""
+    return accounts_for(user) | handed_to(user)
+
+
 def mailboxes_of(user: Any) -> QuerySet[MailAccount]:
     """The user's own accounts, but for those whose mail is on its way out."""
     return accounts_for(user).exclude(status_code=ERASING)
@@ -40,8 +45,11 @@ def blocked_by(user: Any) -> QuerySet[Blocked]:
 
 
 def looks_at(account: MailAccount) -> QuerySet[Look]:
-    """Who looked at an account's mail, newest first. Ask only for accounts that are the user's own."""
-    return Look.objects.filter(account=account).select_related("viewer", "message", "opened").order_by("-at", "-pk")
+    """Who looked at an account's mail, newest first; where it was handed over, since it was: who looked before was for
+    the owner before to see. Ask only for accounts that the user oversees."""
+    since = Q(at__gte=account.handed_over_at) if account.handed_over_at else Q()
+    found = Look.objects.filter(since, account=account).select_related("viewer", "message", "opened")
+    return found.order_by("-at", "-pk")
 
 
 def quarantined_of(account: MailAccount) -> QuerySet[Quarantined]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from mailaccounts.models import ERASING, BreakGlass, MailAccount
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 def is_open() -> Q:
     """Those openings whose time isn't up."""
     return Q(ended_at=None, until__gt=timezone.now())
+
+
+def of_present_owner() -> Q:
+    """Those openings that are for the account's owner to know of: none from before it was handed over to them."""
+    return Q(account__handed_over_at=None) | Q(opened_at__gte=F("account__handed_over_at"))
 
 
 def may_open(user: Any) -> bool:
@@ -45,14 +50,18 @@ def opened_by(user: Any) -> QuerySet[MailAccount]:
 
 
 def openings_of(account: MailAccount) -> QuerySet[BreakGlass]:
-    """Whoever opened an account, newest first, each with the number ``looked`` at. Ask only for accounts that are the
-    user's own."""
-    found = BreakGlass.objects.filter(account=account).select_related("viewer").annotate(looked=Count("looks"))
+    """Whoever opened an account since it is its owner's, newest first, each with the number ``looked`` at. Ask only
+    for accounts that the user oversees."""
+    found = (
+        BreakGlass.objects.filter(of_present_owner(), account=account)
+        .select_related("viewer")
+        .annotate(looked=Count("looks"))
+    )
     return found.order_by("-opened_at", "-pk")
 
 
 def looking_now(owner: Any) -> QuerySet[BreakGlass]:
     """Who may look at this moment, in whichever of the owner's accounts; nobody who can't sign in any more."""
-    found = BreakGlass.objects.filter(is_open(), account__owner=owner, viewer__isnull=False)
+    found = BreakGlass.objects.filter(is_open(), of_present_owner(), account__owner=owner, viewer__isnull=False)
     found = found.exclude(deactivated("viewer__")).select_related("viewer", "account")
     return found.order_by("until", "pk")

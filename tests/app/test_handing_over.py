@@ -92,7 +92,7 @@ def test_the_heir_sees_what_colleagues_saw_and_nothing_else_is_left(
     client.force_login(heir)
     page = client.get(reverse("mailaccounts:accounts")).content.decode()
     assert "Handed over from leaver" in page
-    for name in ("account", "privacy", "ledger", "reconnect", "disconnect"):
+    for name in ("account", "privacy", "keeping", "reconnect", "disconnect"):
         assert client.get(reverse(f"mailaccounts:{name}", args=[account.pk])).status_code == 404, name
     make_account(heir, address=account.address)
 

@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from mailaccounts import tasks
 from mailaccounts.models import MailAccount, Message, Shown, Visibility
 from mailaccounts.services.syncing.sync import sync_account
+from mailaccounts.services.trail import break_glass
 from tests.app.builders import make_account, make_credential, make_user
 from tests.browser.person import NARROW, WIDE
 from tests.crm.builders import make_contact, store_message
@@ -99,9 +100,14 @@ def verify(signed: dict[str, str]) -> dict[str, Any]:
 
 
 def test_the_mail_of_somebody_who_left_goes_to_a_colleague(
-    boss: Person, account: MailAccount, mailbox: SandboxMailbox, request: pytest.FixtureRequest, tmp_path: Path
+    boss: Person,
+    account: MailAccount,
+    mailbox: SandboxMailbox,
+    new_person: Callable[..., Person],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
 ) -> None:
-    page, heir = boss.page, make_user("heir")
+    page, heir = boss.page, new_person("heir", viewport=boss.page.viewport_size)
     deactivate(boss, account.owner)
     sessions = len(mailbox.rawlogs())
     choose(boss, "leaver")
@@ -144,10 +150,19 @@ def test_the_mail_of_somebody_who_left_goes_to_a_colleague(
     mailbox.append(letter(CONTACT, mailbox.address, subject="Are you still there?"))
     tasks.tick()
     account.refresh_from_db()
-    assert (account.owner, account.next_sync_at, account.credentials.count()) == (heir, None, 0)
+    assert (account.owner, account.next_sync_at, account.credentials.count()) == (heir.user, None, 0)
     assert set(Message.objects.values_list("subject", flat=True)) == {"Offer for the racks", "Week 49 it is"}
     assert len(mailbox.rawlogs()) == sessions
-    assert boss.complaints == []
+
+    break_glass.open_mail(account, viewer=boss.user, reason="A customer disputes the invoice", minutes=15)
+    heir.sign_in()
+    expect(heir.page.get_by_text("boss may look at the mail of")).to_be_visible()
+    heir.open_settings()
+    heir.look("handed-over-to-you")
+    heir.page.get_by_role("link", name=mailbox.address).click()
+    expect(heir.page.get_by_role("cell", name="A customer disputes the invoice")).to_be_visible()
+    heir.look("ledger-of-what-was-handed-over")
+    assert boss.complaints == heir.complaints == []
 
 
 def test_the_mail_of_those_who_left_is_erased_and_of_nobody_else(

@@ -8,11 +8,10 @@ lost worker stopped. It ends without an heir when the owner is active again, or 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from mailaccounts.conf import settings
@@ -24,6 +23,7 @@ from mailaccounts.models import (
     Attachment,
     AuditAction,
     AuditEntry,
+    BreakGlass,
     MailAccount,
     MailAction,
     Message,
@@ -32,15 +32,14 @@ from mailaccounts.models import (
     Participant,
     Quarantined,
     Role,
-    Shown,
-    Visibility,
 )
 from mailaccounts.queue import Job, enqueue
-from mailaccounts.selectors import deactivated, is_deactivated, receipts
+from mailaccounts.selectors import deactivated, is_deactivated, is_open, receipts
+from mailaccounts.services.connecting import heritage
 from mailaccounts.services.connecting.disconnect import Reason, cut
 from mailaccounts.services.limits import lease
 from mailaccounts.services.storing import removal, search, summaries
-from mailaccounts.services.trail import audit
+from mailaccounts.services.trail import audit, break_glass
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -48,35 +47,6 @@ if TYPE_CHECKING:
     from mailaccounts.services.limits.lease import Lease
 
 BODIES = 500  # in one transaction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """Of an account's messages, how many an heir may read, and of how many they see subject and participants only; the
-    rest is ``private`` and erased."""
-
-    readable: int
-    subject: int
-    private: int
-
-    @classmethod
-    def of(cls, account: MailAccount) -> Share:
-        """Three queries."""
-        subject = _subject_only(account).count()
-        private = _private(account).count()
-        return cls(
-            readable=Message.objects.filter(account=account).count() - subject - private,
-            subject=subject,
-            private=private,
-        )
-
-    @property
-    def handed_over(self) -> int:
-        return self.readable + self.subject
-
-    @property
-    def all(self) -> int:
-        return self.handed_over + self.private
 
 
 def obstacle(account: MailAccount, heir: Any) -> str | None:
@@ -102,7 +72,7 @@ def begin(account_id: int, *, heir: Any, actor: Any = None) -> bool:
         account = kept.select_for_update(of=("self",)).first()
         if account is None:
             return False
-        if not Message.objects.filter(account=account).exclude(_is_private(account)).exists():
+        if not Message.objects.filter(account=account).exclude(heritage.is_private(account)).exists():
             return cut(account_id, actor=actor, reason=Reason.DEACTIVATED, erase_mail=True) is not None
         receipt = receipts().filter(account=account_id).first()
         account.status_code, account.heir, account.next_sync_at = HANDING_OVER, heir, timezone.now()
@@ -148,7 +118,11 @@ def _step(held: Lease) -> bool:
         if not account.is_being_handed_over or not _stands(account):
             _give_up(account, held)
             return False
-        if removal.remove(_private(account)) or _strip(_subject_only(account), account) or _hide_unseen(account):
+        if (
+            removal.remove(heritage.private(account))
+            or _strip(heritage.subject_only(account), account)
+            or _hide_unseen(account)
+        ):
             return True
         _conclude(account)
         return False
@@ -174,8 +148,10 @@ def _conclude(account: MailAccount) -> None:
     account.aliases.all().delete()
     account.migrations.update(snapshot=None, certificate=None)
     account.folders.exclude(Exists(MessageUid.objects.filter(folder=OuterRef("pk")))).delete()
-    subject = Message.objects.filter(_is_subject_only(account), account=account).count()
+    subject = Message.objects.filter(heritage.is_subject_only(account), account=account).count()
     left = Message.objects.filter(account=account).count()
+    openings = BreakGlass.objects.filter(is_open(), account=account).select_related("account")
+    break_glass.end(openings, actor=None)  # whoever goes on looking has to tell the heir why
     begun = _begun(account)
     told = {"handed_over": left - subject, "subject_only": subject, "erased": begun.facts["messages"] - left}
     _tell(account, to=begun.facts["to"], by=begun.facts["by"], **told)
@@ -227,22 +203,3 @@ def _hide_unseen(account: MailAccount) -> int:
         message.people = search.people((each.name, each.address) for each in message.participants.all())
     Message.objects.bulk_update(messages, ("people",), batch_size=BODIES)
     return len(keys)
-
-
-def _private(account: MailAccount) -> QuerySet[Message]:
-    return Message.objects.filter(_is_private(account), account=account)
-
-
-def _subject_only(account: MailAccount) -> QuerySet[Message]:
-    """Those of which colleagues know subject and participants, and we what they say."""
-    says = Q(has_body=True) | Exists(Attachment.objects.filter(message=OuterRef("pk")))
-    return Message.objects.filter(_is_subject_only(account), says, account=account)
-
-
-def _is_private(account: MailAccount) -> Q:
-    """Messages that nobody but the owner could know of."""
-    return Q(shown=Shown.HIDDEN) if account.visibility != Visibility.OWNER else ~Q(shown=Shown.REVEALED)
-
-
-def _is_subject_only(account: MailAccount) -> Q:
-    return Q(shown=Shown.AS_ACCOUNT) if account.visibility == Visibility.SUBJECT else Q(pk__in=())

@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 
 from mailaccounts import selectors
 from mailaccounts.hooks import hooks
-from mailaccounts.models import NEEDS_SOMEBODY, UNDECIDED, AccountStatus, Outgoing, OutgoingState
+from mailaccounts.models import ERASING, NEEDS_SOMEBODY, UNDECIDED, AccountStatus, Outgoing, OutgoingState
 from mailaccounts.services.limits.lease import CONNECTED, WAITING
 from mailaccounts.services.trail.break_glass import called
 
@@ -81,7 +81,8 @@ def of_user(user: Any) -> list[Need]:
         return []
     looking = selectors.looking_now(user)
     rows = (
-        selectors.mailboxes_of(user)
+        selectors.overseen_by(user)
+        .exclude(status_code=ERASING)
         .select_related(None)
         .annotate(
             held=_count(user, HELD),

@@ -78,7 +78,7 @@ def end(openings: Iterable[BreakGlass], *, actor: Any) -> int:
 
 def tell(opening_id: int) -> bool:
     """Tells the owner by mail; False when they were told, or can't be, and are to be told later."""
-    untold = BreakGlass.objects.filter(pk=opening_id)
+    untold = BreakGlass.objects.filter(selectors.of_present_owner(), pk=opening_id)
     if not untold.filter(told_at=None).update(told_at=timezone.now()):
         return False
     opening = untold.select_related("account__owner", "viewer").get()
@@ -97,7 +97,9 @@ def tell(opening_id: int) -> bool:
 def tell_due() -> int:
     """Tells the owners that couldn't be told yet, for a minute; how many."""
     started, told = time.monotonic(), 0
-    due = BreakGlass.objects.filter(told_at=None, opened_at__gt=timezone.now() - TRIED_FOR)
+    due = BreakGlass.objects.filter(
+        selectors.of_present_owner(), told_at=None, opened_at__gt=timezone.now() - TRIED_FOR
+    )
     for opening_id in list(due.order_by("pk").values_list("pk", flat=True)):
         told += tell(opening_id)
         if time.monotonic() - started > BUDGET_SECONDS:
@@ -110,13 +112,18 @@ def called(user: Any) -> str:
     return user.get_full_name() or user.get_username() if user else "Somebody who isn't a user any more"
 
 
+def _handed_over(opening: BreakGlass) -> str:
+    whose = opening.account.handed_over_from
+    return f" and was handed over to you from {whose}" if whose else ""
+
+
 def _text(opening: BreakGlass) -> str:
     path = reverse("mailaccounts:ledger", args=[opening.account_id])
     where = f"{settings.site_url.rstrip('/')}{path}" if settings.site_url else "in the CRM, Settings → Email accounts"
     since, until = (date_format(timezone.localtime(each), "j M Y, H:i") for each in (opening.opened_at, opening.until))
     return (
-        f"{called(opening.viewer)} opened the mail of {opening.account.address} that is stored here,"
-        f" from {since} to {until} at most.\n\n"
+        f"{called(opening.viewer)} opened the mail of {opening.account.address} that is stored here"
+        f"{_handed_over(opening)}, from {since} to {until} at most.\n\n"
         f"Their reason: {opening.reason}\n\n"
-        f"They can read it, and do nothing with it. The ledger of your mailbox lists what they look at: {where}\n"
+        f"They can read it, and do nothing with it. Its ledger lists what they look at: {where}\n"
     )
