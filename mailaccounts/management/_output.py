@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
 
 from mailaccounts.errors import InvalidInput
+from mailaccounts.services.running import ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,7 +48,8 @@ class OutputCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Ends in a sentence for Ctrl-C and SIGTERM, and silently when nobody reads on: ``… --json | head -1``."""
+        """Ends in a sentence for Ctrl-C, for SIGTERM and without a database that is migrated; and silently when nobody
+        reads on: ``… --json | head -1``."""
         try:
             try:
                 with _terminable():
@@ -59,6 +62,10 @@ class OutputCommand(BaseCommand):
         except KeyboardInterrupt:
             self.progress("")
             raise CommandError("Interrupted.", returncode=INTERRUPTED) from None
+        except (DatabaseError, InterfaceError):
+            if wrong := ready.foundation():
+                raise CommandError(wrong, returncode=FAILED) from None
+            raise
         except BrokenPipeError:
             # What is still in the buffer has to go somewhere when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

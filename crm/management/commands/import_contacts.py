@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, transaction
 
 from crm.changes import became_known
 from crm.contacts import put_contact
 from crm.models import Company, Contact, ContactAddress
+from mailaccounts.services.running import ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE.csv")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Ends in a sentence without a database that is migrated."""
+        try:
+            return super().execute(*args, **options)
+        except (DatabaseError, InterfaceError):
+            if wrong := ready.foundation():
+                raise CommandError(wrong) from None
+            raise
 
     def handle(self, *, file: str, **options: Any) -> None:
         rows = read_rows(read_text(file))

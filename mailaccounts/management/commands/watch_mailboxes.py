@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import signal
 from contextlib import contextmanager
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from mailaccounts.conf import settings
 from mailaccounts.management._output import OutputCommand
+from mailaccounts.services.running import ready
 from mailaccounts.services.watching.watch import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mailaccounts.services.watching.watch_report import WatchStatus
+
+logger = logging.getLogger(__name__)
 
 OTHER_FILES = 100  # that the process needs beside the connections
 
@@ -31,6 +35,8 @@ class Command(OutputCommand):
             else:
                 self.progress(_sentence(status))
 
+        if wrong := ready.foundation():
+            logger.error("%s The watcher waits for that.", wrong)
         watcher = Watcher(most=min(settings.watch_connections, _files() - OTHER_FILES), show=show)
         with _stopping(watcher):
             watcher.run()

@@ -29,11 +29,16 @@ logger = logging.getLogger(__name__)
 
 def problems() -> list[str]:
     """What is wrong, most basic first; nothing when all is well. Without a database nothing else is asked."""
-    if wrong := _carefully(_database, otherwise="The database can't be reached. Start it, or correct DATABASE_URL."):
-        return [wrong]
-    if wrong := _carefully(_migrations, otherwise="Which migrations are applied can't be read from the database."):
+    if wrong := foundation():
         return [wrong]
     return away()
+
+
+def foundation() -> str:
+    """What is wrong with the database itself; "" when nothing is."""
+    return _carefully(
+        _database, otherwise="The database can't be reached. Start it, or correct DATABASE_URL."
+    ) or _carefully(_migrations, otherwise="Which migrations are applied can't be read from the database.")
 
 
 def away() -> list[str]:
