@@ -8,8 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q
 from django.utils import timezone
 
 from mailaccounts.conf import settings
@@ -30,6 +29,7 @@ from mailaccounts.models import Act, ActionState, MailAccount, MailAction, Messa
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.rules.backoff import next_delay
 from mailaccounts.services.inbox import actions, at_once, following
+from mailaccounts.services.limits import claims
 from mailaccounts.services.signing_in import login
 from mailaccounts.services.storing import moved, places, summaries
 from mailaccounts.services.storing.told import LEFT
@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 GIVE_UP = timedelta(days=1)  # that a server may be out of reach
 MOST_LOST = 3  # workers over one action
-FREE = Q(state=ActionState.QUEUED) | Q(worked_until=None) | Q(worked_until__lt=Now())
+FREE = Q(state=ActionState.QUEUED) | claims.free("worked_until")
 
 
 def carry_out(account_id: int) -> int:
@@ -86,8 +86,7 @@ def _claim(account_id: int) -> MailAction | None:
     if action is None or (action.next_at is not None and action.next_at > timezone.now()):
         return None
     action.lost += action.state == ActionState.WORKING  # the worker that had it, if it is free
-    length = timedelta(seconds=settings.lease_seconds)
-    until = ExpressionWrapper(Now() + length, output_field=DateTimeField())  # machines need not agree on the time
+    until = claims.lasting(settings.lease_seconds)
     mine = MailAction.objects.filter(actions.TO_DO, FREE, pk=action.pk)
     return action if mine.update(state=ActionState.WORKING, worked_until=until, lost=action.lost) else None
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from mailaccounts.conf import settings
 from mailaccounts.models import ERASING, AccountStatus, DirectoryChange, Folder, MailAccount, Message
 from mailaccounts.queue import Job, enqueue
 from mailaccounts.selectors import taking_part
+from mailaccounts.services.limits import claims
 from mailaccounts.signals import people_changed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ BATCH = 200  # messages that the host is told of at once
 AT_ONCE = 20  # changes that a tick queues, the oldest first
 KEPT = timedelta(days=7)  # of a change that everybody has followed
 
-FREE = Q(told_at=None) & (Q(worked_until=None) | Q(worked_until__lt=Now()))
+FREE = Q(told_at=None) & claims.free("worked_until")
 AT_WORK = Q(looks_back=True, begun=True, status__in=(AccountStatus.NEW, AccountStatus.OK, AccountStatus.WAITING))
 
 
@@ -110,8 +110,8 @@ def retell(change_id: int, *, seconds: float | None = None) -> bool:
     """Sends ``people_changed`` for the stored messages with those whom the change is about, as many as ``seconds``
     allow (a sync's time, unless told); whether that were all. Does nothing when another worker is at it."""
     budget = settings.sync_budget if seconds is None else seconds
-    lease = Now() + timedelta(seconds=budget + settings.lease_seconds)
-    if not DirectoryChange.objects.filter(FREE, pk=change_id).update(worked_until=lease):
+    claim = claims.lasting(budget + settings.lease_seconds)
+    if not DirectoryChange.objects.filter(FREE, pk=change_id).update(worked_until=claim):
         return DirectoryChange.objects.filter(pk=change_id).exclude(told_at=None).exists()
     until = time.monotonic() + budget
     change = DirectoryChange.objects.get(pk=change_id)

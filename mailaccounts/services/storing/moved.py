@@ -64,12 +64,6 @@ def note(target: Folder, lying: Sequence[MessageUid], copied: Mapping[int, Copie
     return told
 
 
-def folders_left(account_id: int) -> set[int]:
-    """The folders that messages were moved out of, or are about to be. One query."""
-    rows = MessageUid.objects.filter(folder__account=account_id, moving_to__isnull=False)
-    return set(rows.values_list("folder", flat=True).distinct())
-
-
 def forget_told(folder: Folder, *, held: Lease) -> None:
     """Drops what servers told of places in the folder, which is about to be seen: LeaseLost as for any write."""
     told = MessageUid.objects.filter(TOLD, folder=folder)
