@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count
 from django.shortcuts import redirect, render
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_POST
 
 from mailaccounts import selectors
@@ -15,6 +14,7 @@ from mailaccounts.services.syncing.due import sync_soon
 from mailaccounts.views import describe, health
 from mailaccounts.views.access import managed_account, private, visible_account
 from mailaccounts.views.banner import banner
+from mailaccounts.views.parts import page_or_part
 from mailaccounts.views.way import switched_context
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def account(request: Request, pk: int) -> HttpResponse:
     if found.is_erasing:
         return redirect("mailaccounts:disconnect", found.pk)  # which knows its receipt
     context = {"account": found, "state": describe.state(found), "health": health.of(found)}
-    if request.htmx:
-        response = render(request, "mailaccounts/account_state.html", context)
-    else:
+    if not request.htmx:
         how = describe.sign_in(found)
         context |= {
             "sign_in": how,
@@ -60,9 +58,7 @@ def account(request: Request, pk: int) -> HttpResponse:
             ),
             **switched_context(found),
         }
-        response = render(request, "mailaccounts/account.html", context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return page_or_part(request, "account", "account_state", context)
 
 
 @private

@@ -7,9 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from mailaccounts.forms.depth import BeginForm
@@ -18,6 +17,7 @@ from mailaccounts.models import AccountStatus, Ending, MailAccount, Preview
 from mailaccounts.services.connecting.begin import begin as begin_reading
 from mailaccounts.services.syncing import preview as previewing
 from mailaccounts.views.access import managed_account, private
+from mailaccounts.views.parts import page_or_part
 
 if TYPE_CHECKING:
     from typing import Any
@@ -71,10 +71,7 @@ def begin(request: Request, pk: int) -> HttpResponse:
             messages.success(request, "Saved. Mail is brought in, the newest first.")
         return redirect("mailaccounts:account", account.pk)
     shown = _shown(account, preview, user=request.user) if preview else None
-    template = "mailaccounts/preview.html" if request.htmx else "mailaccounts/begin.html"
-    response = render(request, template, {"account": account, "form": form, "shown": shown})
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return page_or_part(request, "begin", "preview", {"account": account, "form": form, "shown": shown})
 
 
 def _shown(account: MailAccount, preview: Preview, *, user: Any) -> Shown:

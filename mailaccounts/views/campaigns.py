@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_http_methods
 
 from mailaccounts.conf import settings
@@ -26,6 +25,7 @@ from mailaccounts.services.campaigns.readiness import Way
 from mailaccounts.views import board as boards
 from mailaccounts.views import describe
 from mailaccounts.views.access import administrators, careful
+from mailaccounts.views.parts import page_or_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,10 +86,7 @@ def board(request: Request, run: UUID) -> HttpResponse:
         "rows": boards.rows(steps.object_list),
         "state": state if state in list(MigrationState) else "",
     }
-    name = "mailaccounts/campaign_board.html" if request.htmx else "mailaccounts/campaign.html"
-    response = render(request, name, context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return page_or_part(request, "campaign", "campaign_board", context)
 
 
 @administrators

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.http import JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_http_methods
 
 from mailaccounts import selectors
@@ -17,6 +16,7 @@ from mailaccounts.services.connecting import disconnect as disconnecting
 from mailaccounts.services.connecting.receipt import Receipt
 from mailaccounts.views import describe
 from mailaccounts.views.access import careful, managed_account, private
+from mailaccounts.views.parts import page_or_part
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -65,10 +65,7 @@ def receipt(request: Request, pk: UUID) -> HttpResponse:
     """One receipt; for htmx only what changes while mail is being erased."""
     shown = Receipt.of(_own(request, pk))
     account = selectors.accounts_for(request.user).filter(pk=shown.account).first()
-    template = "mailaccounts/receipt_state.html" if request.htmx else "mailaccounts/receipt.html"
-    response = render(request, template, {"receipt": shown, "account": account})
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return page_or_part(request, "receipt", "receipt_state", {"receipt": shown, "account": account})
 
 
 @private

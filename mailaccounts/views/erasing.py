@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.shortcuts import get_object_or_404, render
-from django.utils.cache import patch_vary_headers
+from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
 from mailaccounts import selectors
 from mailaccounts.views.access import private
+from mailaccounts.views.parts import page_or_part
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -22,7 +22,4 @@ if TYPE_CHECKING:
 def erasing(request: Request, pk: int) -> HttpResponse:
     """What has been erased so far; for htmx only the part that changes."""
     found = get_object_or_404(selectors.erasings_of(request.user), pk=pk)
-    template = "mailaccounts/erasing_state.html" if request.htmx else "mailaccounts/erasing.html"
-    response = render(request, template, {"erasing": found})
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return page_or_part(request, "erasing", "erasing_state", {"erasing": found})

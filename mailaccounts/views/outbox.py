@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_POST
 
 from mailaccounts import selectors
@@ -17,6 +16,7 @@ from mailaccounts.models import Filing, OutgoingState
 from mailaccounts.services.sending import drafts as writing
 from mailaccounts.services.sending import outbox as post
 from mailaccounts.views.access import private
+from mailaccounts.views.parts import page_or_part
 
 if TYPE_CHECKING:
     from typing import Any
@@ -53,10 +53,7 @@ def outbox(request: Request) -> HttpResponse:
     for each in page:
         each.not_filed = each.state == OutgoingState.SENT and each.filing == Filing.FAILED
     moving = any(_moves(each) for each in page)
-    template = "mailaccounts/outbox_list.html" if request.htmx else "mailaccounts/outbox.html"
-    response = render(request, template, {"page": page, "moving": moving})
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return page_or_part(request, "outbox", "outbox_list", {"page": page, "moving": moving})
 
 
 @private
