@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 # What IMAP4rev2 contains (RFC 9051 appendix E), for servers that speak nothing older and may list nothing else.
-IN_REV2 = frozenset({"ESEARCH", "IDLE", "LIST-EXTENDED", "LIST-STATUS", "MOVE", "SPECIAL-USE", "UIDPLUS"})
+IN_REV2 = frozenset({"ESEARCH", "IDLE", "LIST-EXTENDED", "LIST-STATUS", "LITERAL-", "MOVE", "SPECIAL-USE", "UIDPLUS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Abilities:
     idle: bool = False  # RFC 2177
     uidplus: bool = False  # RFC 4315
     object_id: bool = False  # RFC 8474
+    short_literals: bool = False  # RFC 7888: up to 4096 octets without asking first
     gmail: bool = False  # X-GM-EXT-1
     message_limit: int | None = None
 
@@ -46,6 +47,7 @@ class Abilities:
             idle="IDLE" in offered,
             uidplus="UIDPLUS" in offered,
             object_id="OBJECTID" in offered,
+            short_literals=not offered.isdisjoint({"LITERAL+", "LITERAL-"}),
             gmail="X-GM-EXT-1" in offered,
             message_limit=_message_limit(offered),
         )

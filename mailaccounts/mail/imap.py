@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from mailaccounts.errors import ProtocolFault
 from mailaccounts.mail.abilities import Abilities
 from mailaccounts.mail.imap_connection import quote, quote_folder
 from mailaccounts.mail.imap_folders import read_folders
@@ -96,7 +98,22 @@ class ImapSession(ImapWriter):
     ) -> list[int]:
         """The UIDs in the open folder above one and below another, ascending; ``since`` (that day and later) and
         ``before`` compare the day of arrival. Of those for which ``any_of`` some criteria holds
-        (imap_search makes them), if there are any."""
+        (imap_search makes them), if there are any; a server that takes none in Unicode is asked for the others alone.
+        """
+        find = partial(self._find, above=above, below=below, since=since, before=before)
+        plain = [each for each in any_of if each.isascii()]
+        found = find(any_of=plain) if plain or not any_of else []
+        if len(plain) < len(any_of) and self.abilities.short_literals:
+            try:
+                found += find(any_of=[each for each in any_of if not each.isascii()])
+            except ProtocolFault:
+                if self.closed:  # else it said no
+                    raise
+        return ascending(found)
+
+    def _find(
+        self, *, above: int, below: int | None, since: date | None, before: date | None, any_of: Sequence[bytes]
+    ) -> list[int]:
         found: list[int] = []
         while above < MAX_UID and (below is None or above + 1 < below):
             words = criteria(above=above, below=below, since=since, before=before, any_of=any_of)
@@ -107,7 +124,7 @@ class ImapSession(ImapWriter):
             if told.cut_at is None or (below is not None and told.cut_at >= below):
                 break
             below = told.cut_at  # the server looks at so many at a time, beginning with the highest
-        return ascending(found)
+        return found
 
     def existing(self, uids: Collection[int]) -> set[int]:
         """Which of these messages are still in the open folder."""

@@ -6,6 +6,8 @@ import re
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+import idna
+
 from mailaccounts.mail.headers import ADDRESS_FIELDS
 from mailaccounts.mail.imap_connection import quote
 from mailaccounts.mail.imap_pipeline import Command, OverBudget
@@ -92,18 +94,26 @@ def criteria(
     for word, day in (("SINCE", since), ("BEFORE", before)):
         if day is not None:
             words += [word, f"{day.day:02}-{MONTHS[day.month - 1]}-{day.year:04}"]
+    if not all(each.isascii() for each in any_of):
+        words = ["CHARSET", "UTF-8", *words]
     return [*words, *([b"OR"] * (len(any_of) - 1)), *any_of]  # OR OR a b c: any of the three
 
 
 def with_person(pattern: str) -> list[bytes]:
     """Criteria for mail with an address, or anybody ``@domain``, in each field that people are read from: the local
     part and the domain each for itself, for there may be a tag between them. Without a local part that can't be asked
-    for, so that more may be found than was wanted; none for a domain that can't."""
+    for, so that more may be found than was wanted; none for a domain that can't. A domain that is Unicode's in
+    ASCII is asked for in both (RFC 6532), though not every server takes such criteria."""
     local, _, domain = pattern.rpartition("@")
     if not _can_be_asked(domain):
         return []
-    parts = [_text(part) for part in (domain, local) if _can_be_asked(part)]
-    return [b"(%s)" % b" ".join(b"%s %s" % (role, part) for part in parts) for role in ROLES]
+    spellings = [_text(domain), *_in_unicode(domain)]
+    rest = [_text(local)] if _can_be_asked(local) else []
+    return [
+        b"(%s)" % b" ".join(b"%s %s" % (role, part) for part in (spelling, *rest))
+        for spelling in spellings
+        for role in ROLES
+    ]
 
 
 def of_conversation(key: str) -> list[bytes]:
@@ -122,6 +132,15 @@ def of_provider_thread(name: str, can: Abilities) -> list[bytes]:
 def _can_be_asked(text: str) -> bool:
     """Servers take other characters than ASCII's as literals only, and no Message-ID or address has a space."""
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _in_unicode(domain: str) -> list[bytes]:
+    """A domain as people write it, in a literal that waits for nothing (RFC 7888); none for one of ASCII alone."""
+    try:
+        written = idna.decode(domain).encode() if "xn--" in domain else b""
+    except (idna.IDNAError, UnicodeError):
+        return []
+    return [b"{%d+}\r\n%s" % (len(written), written)] if written and not written.isascii() else []
 
 
 def _text(words: str) -> bytes:

@@ -11,16 +11,19 @@ from mailaccounts.errors import (
     ConnectionLost,
     MailboxNotConnected,
     PasswordRejected,
+    ProtocolFault,
     ServerBusy,
     Throttled,
     TokenRejected,
 )
+from mailaccounts.mail.imap_search import with_person
 from mailaccounts.mail.sasl import Login, XOAuth2
 from tests.integration.hostile import (
     SECRET,
     Authority,
     Peer,
     imap_login,
+    imap_select,
     list_folders,
     refused,
     tag,
@@ -29,6 +32,8 @@ from tests.integration.hostile import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mailaccounts.mail.imap import ImapSession
 
 
 def refusing(
@@ -169,3 +174,28 @@ def test_a_token_too_long_for_a_line_waits_to_be_asked_for(authority: Authority)
     use(authority, script, mechanism=XOAuth2("jo@example.com", token))
     assert heard[0].endswith(b" AUTHENTICATE XOAUTH2\r\n")
     assert b64decode(heard[1]) == f"user=jo@example.com\1auth=Bearer {token}\1\1".encode()
+
+
+@pytest.mark.parametrize("able", [b"IMAP4rev1", b"IMAP4rev1 LITERAL+"])
+@pytest.mark.parametrize("no", [b"NO [BADCHARSET (US-ASCII)] no", b"BAD what?"])
+def test_who_takes_no_search_in_unicode_is_asked_in_ascii_alone(authority: Authority, able: bytes, no: bytes) -> None:
+    def script(peer: Peer) -> None:
+        imap_login(peer, able=able)
+        imap_select(peer)
+        peer.send(b"* SEARCH 2\r\n", tag(peer.line()), b" OK found\r\n")
+        if b"LITERAL+" in able:
+            line = peer.line()
+            assert peer.line() == "bücher.test)\r\n".encode()
+            peer.send(tag(line), b" ", no, b"\r\n")
+        peer.send(tag(peer.line()), b" BAD still here\r\n")
+
+    def search(session: ImapSession) -> None:
+        session.select("INBOX")
+        any_of = [each for each in with_person("@xn--bcher-kva.test") if each.startswith(b"(FROM")]
+        assert session.search(any_of=any_of) == [2]
+        with pytest.raises(ProtocolFault):
+            session.search()
+        assert not session.closed
+
+    heard = use(authority, script, search)
+    assert (b"CHARSET" in heard) is (b"LITERAL+" in able)

@@ -77,6 +77,19 @@ def test_a_companys_domain_is_looked_for_as_well(read: MailAccount) -> None:
     assert stored_ids(read) == ["asked@x", "from@x", "jim@x", "tagged@x", "to@x"]
 
 
+def test_a_domain_that_mail_has_in_unicode_is_found_as_well(read: MailAccount, mailbox: SandboxMailbox) -> None:
+    for number, written in enumerate(
+        ("jo@bücher.test", "Jo+News@BÜCHER.test", "jo@xn--bcher-kva.test", "jo@bucher.test")
+    ):
+        raw = letter(STRANGER, message_id=f"{number}@x").replace(STRANGER.encode(), written.encode())
+        mailbox.append(raw)
+    assert sync_account(read.pk).finished
+    assert stored_ids(read) == []
+    save_contact(name="Jo", addresses=["jo@bücher.test"])
+    assert sync_account(read.pk).finished
+    assert stored_ids(read) == ["0@x", "1@x", "2@x"]
+
+
 def test_what_was_answered_among_colleagues_since_is_found_too(read: MailAccount, mailbox: SandboxMailbox) -> None:
     mailbox.append(letter(COLLEAGUE, message_id="answered@x", answers=["from@x"]))
     mailbox.append(letter(COLLEAGUE, message_id="again@x", answers=["answered@x"]), "Projects")

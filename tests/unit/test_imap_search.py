@@ -116,6 +116,22 @@ def test_people_are_searched_for_in_each_role(pattern: str, asked: bytes) -> Non
     assert tuple(asked_for) == ADDRESS_FIELDS, "who counts in mail that arrives is looked for in that of the past"
 
 
+def test_a_domain_that_is_written_in_unicode_as_well_is_asked_for_so_in_utf_8() -> None:
+    asked = with_person("anna@xn--bcher-kva.test")
+    assert asked[0] == b'(FROM "xn--bcher-kva.test" FROM "anna")'
+    assert asked[len(ADDRESS_FIELDS)] == b'(FROM {12+}\r\nb\xc3\xbccher.test FROM "anna")'
+    assert len(asked) == 2 * len(ADDRESS_FIELDS)
+    words = criteria(above=0, below=None, since=None, before=None, any_of=asked)
+    assert words[:4] == ["CHARSET", "UTF-8", "UID", "1:*"]
+
+
+@pytest.mark.parametrize(
+    "domain", ["xn--.test", "xn--a.test", "xn--zzzzzzzz.test", "xn--" + "a" * 300, "xn--bcher-kva.t t"]
+)
+def test_what_only_looks_as_if_it_were_in_unicode_is_asked_for_as_it_is(domain: str) -> None:
+    assert all(each.isascii() for each in with_person(f"@{domain}"))
+
+
 @pytest.mark.parametrize("odd", ["anna@bücher.test", "a@c\r\nW1 DELETE INBOX", "a@c\0", "a@provider thread 1", ""])
 def test_what_cannot_be_asked_in_ascii_is_not_asked(odd: str) -> None:
     assert with_person(odd) == of_conversation(odd) == []

@@ -96,13 +96,21 @@ def test_answers_in_any_order_go_to_the_folders_they_name() -> None:
         ({"IMAP4REV1", "QRESYNC", "ENABLE"}, Abilities(condstore=True)),
         ({"IMAP4REV1", "CONDSTORE", "ESEARCH", "SPECIAL-USE"}, Abilities(condstore=True, esearch=True)),
         ({"SPECIAL-USE", "LIST-EXTENDED"}, Abilities(special_use=True)),
+        ({"LITERAL+"}, Abilities(short_literals=True)),
         ({"MESSAGELIMIT=1000", "X-GM-EXT-1"}, Abilities(message_limit=1000, gmail=True)),
         ({"MESSAGELIMIT=0"}, Abilities(message_limit=1)),
         ({"MESSAGELIMIT=", "MESSAGELIMIT=x", "MESSAGELIMIT=99999999999"}, Abilities()),
         (
             {"IMAP4REV2", "OBJECTID"},
             Abilities(
-                esearch=True, idle=True, list_status=True, move=True, special_use=True, uidplus=True, object_id=True
+                esearch=True,
+                idle=True,
+                list_status=True,
+                move=True,
+                special_use=True,
+                uidplus=True,
+                object_id=True,
+                short_literals=True,
             ),
         ),
     ],
