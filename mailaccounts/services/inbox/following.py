@@ -63,7 +63,7 @@ def split(session: ImapSession, action: MailAction, lying: Sequence[MessageUid])
     left = {place.message_id for place in lying} & maybe - here
     for earlier in movers if here else ():
         found = MessageUid.objects.filter(folder=earlier.target_id, message__id__among=maybe - here)
-        if taken := (left | set(found.values_list("message", flat=True))).intersection(earlier.messages):
+        if taken := (left | set(found.values_list("message_id", flat=True))).intersection(earlier.messages):
             with transaction.atomic():
                 MailAccount.objects.select_for_update().filter(pk=action.account_id).first()
                 _leave(action, taken, folder=action.folder)
@@ -107,7 +107,8 @@ def _earlier(action: MailAction) -> QuerySet[MailAction]:
     """What was moved in the mailbox before, the last first; that of which the server left some counts as well."""
     over = (ActionState.DONE, ActionState.REFUSED)
     rows = MailAction.objects.filter(account=action.account_id, act=Act.MOVE, state__in=over)
-    turn = in_turn(MailAction.objects.filter(pk=action.pk)).values_list("turn", flat=True).get()
+    same = MailAction.objects.filter(account=action.account_id, request=action.request)
+    turn = same.order_by("pk").values_list("pk", flat=True)[0]
     before = Q(turn__lt=turn) | Q(turn=turn, pk__lt=action.pk)
     return in_turn(recent(rows)).filter(before).reverse()
 
