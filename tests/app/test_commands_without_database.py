@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ COMMANDS = [
 ]
 
 
-def arguments(database_url: str, *command: str) -> dict[str, object]:
+def arguments(database_url: str, *command: str) -> dict[str, Any]:
     """To run the command with nothing in its database."""
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "crm.settings", "DATABASE_URL": database_url}
     return {"args": [sys.executable, "manage.py", *command], "cwd": ROOT, "env": env, "text": True}
