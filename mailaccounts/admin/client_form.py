@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mailaccounts.conf import is_https
+from mailaccounts.conf.faults import is_https
 from mailaccounts.crypto import Secret
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import ClientProof, OAuthClient
