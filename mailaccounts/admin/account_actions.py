@@ -25,8 +25,6 @@ MOST_MOVED = 200  # accounts whose numbers fit into an address; a campaign choos
 class AccountActions:
     """Each says what came of it, in a sentence that fits when it was nothing."""
 
-    actions = ("sync_now", "pause", "resume", "probe", "ask_owner", "migrate", "off_board")
-
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("mailaccounts.operate_mailaccount")
 

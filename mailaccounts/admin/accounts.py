@@ -60,6 +60,7 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
         *("address", "state", "trouble", "last_sync", "next_sync", "last_message", "sign_in", "provider", "owner"),
         "connected",
     )
+    actions = ("sync_now", "pause", "resume", "probe", "ask_owner", "migrate", "off_board")
     list_filter = (State, Course, Helps, SignsInWith, Provider, ("created_at", when("when it was connected")))
     list_select_related = ("owner",)
     list_per_page = 50
