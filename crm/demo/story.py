@@ -14,50 +14,35 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from crm.demo.browser import Browser, Page, PageError
-from crm.demo.evidence import Comparison, Report, Truth
+from crm.demo.browser import PageError
+from crm.demo.evidence import Comparison, Truth
 from crm.demo.guide import letter
 from crm.demo.table import Table
-from crm.demo.world import DemoError, python
+from crm.demo.visitor import SECONDS, StoryFailed, Visitor, contacts_on
+from crm.demo.world import DemoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crm.demo.people import User
     from crm.demo.start import Running
     from crm.demo.table import Step
 
-SECONDS = 30.0
-PATIENCE = 5.0  # seconds until a person presses a button again
 FIGURES = ("examined", "stored", "bodies_fetched", "downloaded_again", "lost", "doubled")
 FAULTS = ("lost", "doubled", "fetched_again")  # of a continuity certificate
-ACCOUNTS = "/settings/email-accounts/"
-
-
-class StoryFailed(Exception):
-    """Something is not as it should be; the text says what."""
-
-
 STUMBLES = (StoryFailed, PageError, DemoError)  # their text says it all
 
 
 @dataclass(slots=True)
-class Story:
+class Story(Visitor):
     """Its ``chapters`` are played in order; each raises StoryFailed when something isn't as it should be."""
 
-    running: Running
-    browser: Browser = field(init=False)
     truth: Truth = field(init=False)
-    user: User = field(init=False)
-    account: str = field(default="", init=False)  # the page of the mail account
-    beginning: str = field(default="", init=False)  # where it asks how far back
     counted: int = field(default=0, init=False)  # messages that a preview says would be stored
     before_switch: int = field(default=0, init=False)  # syncs reported until then
     figures: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.browser = Browser(self.running.address, ca_file=self.running.mail.ca_file)
-        self.user = self.running.cast.users[0]
+        Visitor.__post_init__(self)  # a dataclass with slots has no super()
         self.truth = Truth.of(self.running.world.mailbox_file(self.user.username))
 
     @property
@@ -85,25 +70,24 @@ class Story:
         page = self.browser.submit(
             page, page.form("login", "password"), login=self.user.username, password=self.user.password
         )
-        contacts = [link for link in page.elements if is_contact(link.attributes.get("href", ""))]
-        step.result = f"as {self.user.username}, who sees {len(contacts)} contacts"
+        step.result = f"as {self.user.username}, who sees {len(contacts_on(page))} contacts"
 
     def try_a_wrong_password(self, step: Step) -> None:
-        page = self._type_in(password="not-the-password")  # noqa: S106 - that's the point
+        page = self.type_in(password="not-the-password")  # noqa: S106 - that's the point
         code = page.value("data-code")
         expect("a wrong password is refused as such", code, "password_rejected")
-        expect("nothing was stored", len(_accounts(self.browser.get(ACCOUNTS))), 0)
+        expect("nothing was stored", len(self.accounts()), 0)
         step.result = f"refused ({code}), nothing stored"
 
     def connect(self, step: Step) -> None:
-        self.beginning = self._type_in(password=self.user.person.password).url
+        self.beginning = self.type_in(password=self.user.person.password).url
         self.browser.get(self.beginning).form("depth")  # nothing is read before this is answered
         step.result = f"{self.user.person.address}, servers found by the address"
 
     def preview(self, step: Step) -> None:
         page = self.browser.get(self.beginning)
         self.browser.submit(page, page.form("depth"), button="Show what would be stored", depth="everything")
-        self.running.supervisor.wait_for(self._is_counted, what="The preview", seconds=SECONDS)
+        self.running.supervisor.wait_for(self.is_counted, what="The preview", seconds=SECONDS)
         page = self.browser.get(self.beginning)
         self.counted = number(page.figure("Messages to store"))
         step.result = f"{self.counted} messages with {number(page.figure('Contacts in them'))} contacts"
@@ -114,10 +98,10 @@ class Story:
     def see_the_first_sync(self, step: Step) -> None:
         server = self.running.mail.message_ids(self.user.person)
         expect("the mail server holds what was generated", self.truth.is_on(server), True)
-        page = self._wait_for_sync(lambda: len(self._reports()) > 0)
+        page = self.wait_for_sync(lambda: len(self.reports()) > 0)
         examined, stored = number(page.figure("Messages examined")), number(page.figure("Messages stored"))
         expect("every message on the server was examined", examined, sum(map(len, server.values())))
-        reported = self._reports()
+        reported = self.reports()
         expect("the worker reports what the page shows", sum(each.examined for each in reported), examined)
         bodies = sum(each.bodies for each in reported)
         expect("a body is fetched for each stored message, once", bodies, stored)
@@ -126,7 +110,7 @@ class Story:
         step.result = f"{examined} examined, {stored} stored, {bodies} bodies fetched"
 
     def compare(self, step: Step) -> None:
-        stored = Counter(self._stored())
+        stored = Counter(self.stored())
         found = Comparison.of(stored, expected=self.truth.expected)
         self.figures.update(stored=found.stored, lost=found.lost, doubled=found.doubled)
         if not found.agrees:
@@ -136,22 +120,21 @@ class Story:
 
     def look_at_timelines(self, step: Step) -> None:
         entries = 0
-        page = self.browser.get("/contacts/")
-        links = [link for link in page.elements if is_contact(link.attributes.get("href", ""))]
-        for link in links:
-            contact = self.browser.get(link.attributes["href"])
+        paths = contacts_on(self.browser.get("/contacts/"))
+        for path in paths:
+            contact = self.browser.get(path)
             address = next(
                 each.text for each in contact.elements if each.attributes.get("href", "").startswith("mailto:")
             )
-            shown = Counter(self._ids(link.attributes["href"]))
+            shown = Counter(self.ids(path))
             if shown != self.truth.with_person(address):
                 raise StoryFailed(f"the timeline of {address} is not what the server has with them")
             entries += shown.total()
-        expect("every contact has a timeline", len(links), 12)
-        step.result = f"{len(links)} contacts, {entries} entries, all as on the server"
+        expect("every contact has a timeline", len(paths), 12)
+        step.result = f"{len(paths)} contacts, {entries} entries, all as on the server"
 
     def turn_back(self, step: Step) -> None:
-        page = self._leave_for_the_provider()
+        page = self.leave_for_the_provider()
         page = self.browser.submit(page, page.form("username", "password"), button="Cancel")
         expect("the page says that nothing was changed", page.value("data-result"), "failed")
         expect("the page says why", page.value("data-code"), "consent_declined")
@@ -159,8 +142,8 @@ class Story:
         step.result = "nothing was changed"
 
     def switch(self, step: Step) -> None:
-        self.before_switch = len(self._reports())
-        page = self._leave_for_the_provider()
+        self.before_switch = len(self.reports())
+        page = self.leave_for_the_provider()
         person = self.user.person
         page = self.browser.submit(
             page,
@@ -174,10 +157,10 @@ class Story:
         step.result = next(element.text for element in page.elements if element.tag == "h1")
 
     def sync_without_news(self, step: Step) -> None:
-        self._wait_for_sync(lambda: len(self._reports()) > self.before_switch)  # the switch itself asks for one
-        before = len(self._reports())
-        self._sync_now(lambda: len(self._reports()) > before)
-        later = self._reports()[self.before_switch :]
+        self.wait_for_sync(lambda: len(self.reports()) > self.before_switch)  # the switch itself asks for one
+        before = len(self.reports())
+        self.sync_now(lambda: len(self.reports()) > before)
+        later = self.reports()[self.before_switch :]
         bodies, examined = sum(each.bodies for each in later), sum(each.examined for each in later)
         self.figures["downloaded_again"] = bodies
         expect("no body is downloaded again", bodies, 0)
@@ -208,121 +191,29 @@ class Story:
         step.result = "by SMTP: one from a contact, one from a colleague"
 
     def sync_with_news(self, step: Step) -> None:
-        before = sum(each.examined for each in self._reports())
-        page = self._sync_now(lambda: sum(each.examined for each in self._reports()) > before)
+        before = sum(each.examined for each in self.reports())
+        page = self.sync_now(lambda: sum(each.examined for each in self.reports()) > before)
         examined = number(page.figure("Messages examined"))
         expect("the new mail was examined", examined, self.figures["examined"] + 2)
-        later = self._reports()[self.before_switch :]
+        later = self.reports()[self.before_switch :]
         self.figures["downloaded_again"] = sum(each.bodies for each in later) - 1
         expect("only the new message's body was fetched", self.figures["downloaded_again"], 0)
         self.figures["examined"] = examined
         self.figures["bodies_fetched"] += 1
         expected = self.truth.with_person(self.running.cast.writer.address)
-        timeline = Counter(self._ids(self._contact_page(self.running.cast.writer.name)))
+        timeline = Counter(self.ids(self.contact_page(self.running.cast.writer.name)))
         expect("the new message is on the timeline", timeline == expected, True)
         step.result = f"on the timeline of {self.running.cast.writer.name}"
 
     def ask_the_commands(self, step: Step) -> None:
         writer = self.running.cast.writer.address
-        exported = Counter(line["message_id"] for line in self._manage("export_mail", "--contact", writer, "--json"))
+        exported = Counter(line["message_id"] for line in self.manage("export_mail", "--contact", writer, "--json"))
         if self.truth.with_person(writer) - exported or exported - self.truth.conversations_with(writer):
             raise StoryFailed(f"export_mail doesn't give the mail with {writer}")
-        (report,) = self._manage("sync_mailboxes", self.user.person.address, "--json")
+        (report,) = self.manage("sync_mailboxes", self.user.person.address, "--json")
         quiet = (report["error"], report["examined"], report["bodies_fetched"])
         expect("sync_mailboxes finds nothing left to do", quiet, (None, 0, 0))
         step.result = f"{exported.total()} messages exported about {writer}; nothing left to sync"
-
-    # --- what a person does -----------------------------------------------------------------------------------
-
-    def _type_in(self, *, password: str) -> Page:
-        """From the address alone to the ways there are; of these, by password."""
-        page = self.browser.get(f"{ACCOUNTS}connect/")
-        page = self.browser.submit(page, page.form("address"), address=self.user.person.address)
-        page = self.browser.submit(page, page.form("address"), button="Password")
-        return self.browser.submit(page, page.form("address", "password"), password=password)
-
-    def _is_counted(self) -> bool:
-        state = self.browser.get(self.beginning).value("data-preview")
-        if state not in {"busy", "complete"}:
-            raise StoryFailed(f"the preview ended: {state}")
-        return state == "complete"
-
-    def _leave_for_the_provider(self) -> Page:
-        """From the account's page by Switch to OAuth to the provider's sign-in page."""
-        page = self.browser.get(self.browser.get(self.account).link("Switch to OAuth"))
-        reasons = [element.text for element in page.elements if element.tag == "dd"]
-        if not reasons or not all(reasons):
-            raise StoryFailed("the page doesn't give a reason for each permission")
-        page = self.browser.submit(page, page.form("offer"), button="Continue to Microsoft")
-        if page.url.startswith(self.running.address):
-            raise StoryFailed(f"the way to the provider ended at: {page.heading}")
-        return page
-
-    def _sync_now(self, done: Callable[[], bool]) -> Page:
-        """Presses the button, again after a while if nothing came of it; the account's page once ``done``."""
-        pressed = float("-inf")
-
-        def press_until_done() -> bool:
-            nonlocal pressed
-            if not done() and time.monotonic() - pressed > PATIENCE:
-                page = self.browser.get(self.account)
-                form = next(form for form in page.forms if "Sync now" in form.buttons)
-                self.browser.submit(page, form, button="Sync now")
-                pressed = time.monotonic()
-            return done()
-
-        return self._wait_for_sync(press_until_done)
-
-    def _wait_for_sync(self, done: Callable[[], bool]) -> Page:
-        """The account's page, once it says that it is up to date and ``done``."""
-
-        def up_to_date() -> bool:
-            page = self.browser.get(self.account)
-            status = page.value("data-status")
-            if status not in {"new", "ok"}:
-                raise StoryFailed(f"the account is {status}: {page.value('data-code')}")
-            return done() and status == "ok" and page.value("data-busy-sync") == "no"
-
-        self.running.supervisor.wait_for(up_to_date, what="The sync", seconds=SECONDS)
-        return self.browser.get(self.account)
-
-    def _stored(self) -> list[str]:
-        """The Message-IDs in the inbox, of everything: each conversation is opened that has more than one message."""
-        ids: list[str] = []
-        path = "/inbox/?folder=all"
-        while path:
-            page = self.browser.get(path)
-            for row in page.having("data-length"):
-                if row.attributes["data-length"] == "1":
-                    ids.append(row.attributes["data-message-id"])
-                else:
-                    ids += self._ids(f"/mail/{row.attributes['data-thread']}/?as-it-is", further="Earlier messages")
-            path = page.link("Older") if any(each.text == "Older" for each in page.elements) else ""
-        return ids
-
-    def _ids(self, path: str, *, further: str = "Next") -> list[str]:
-        """The Message-IDs on a page and those that follow it."""
-        ids: list[str] = []
-        while path:
-            page = self.browser.get(path)
-            ids += [element.attributes["data-message-id"] for element in page.having("data-message-id")]
-            path = page.link(further) if any(each.text == further for each in page.elements) else ""
-        return ids
-
-    def _contact_page(self, name: str) -> str:
-        return self.browser.get("/contacts/").link(name)
-
-    def _reports(self) -> list[Report]:
-        return Report.read_all(self.running.world.logs / "worker.log")
-
-    def _manage(self, command: str, *arguments: str) -> list[dict[str, Any]]:
-        """Runs a management command; the JSON lines it prints."""
-        output = self.running.world.logs / f"{command}.jsonl"
-        child = self.running.supervisor.start(
-            command, python("manage.py", command, *arguments), self.running.environment, once=True, output=output
-        )
-        self.running.supervisor.finish(child, seconds=SECONDS)
-        return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
 
 
 def play(running: Running) -> int:
@@ -355,12 +246,3 @@ def expect(what: str, found: object, wanted: object) -> None:
 def number(text: str) -> int:
     """Reads a figure as pages write it: 1,234."""
     return int("".join(character for character in text if character.isdigit()) or -1)
-
-
-def is_contact(path: str) -> bool:
-    return path.startswith("/contacts/") and path.removeprefix("/contacts/").strip("/").isdigit()
-
-
-def _accounts(page: Page) -> list[str]:
-    """The addresses of the accounts on the list."""
-    return [element.text for element in page.elements if element.attributes.get("class") == "account-address"]

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crm.demo.start import start
-from crm.demo.story import Story, StoryFailed, play
+from crm.demo.story import Story, play
 from crm.demo.supervisor import Supervisor
 from crm.demo.table import Step
+from crm.demo.visitor import StoryFailed
 from crm.demo.world import PROJECT, World
 from tests.servers import free_port
 
