@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -141,4 +142,4 @@ class Visitor:
 def contacts_on(page: Page) -> list[str]:
     """The links to contacts on a page."""
     paths = (element.attributes.get("href", "") for element in page.elements)
-    return [path for path in paths if path.startswith("/contacts/") and path.strip("/").rpartition("/")[2].isdigit()]
+    return [path for path in paths if re.fullmatch(r"/contacts/\d+/", path)]
