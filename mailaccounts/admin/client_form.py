@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailaccounts.admin.secret_field import SecretField
 from mailaccounts.conf.faults import is_https
 from mailaccounts.crypto import Secret
 from mailaccounts.errors import MailAccountsError
@@ -31,27 +32,6 @@ PROOFS = {
 }
 IDENTITY = ("provider", "authority", "client_id")
 """What makes it this registration: the key of its row, and where its secret and its grants' tokens are sent."""
-
-
-class WriteOnly(forms.Textarea):
-    """A field for a secret: there is nothing in it, whatever is kept or was typed before."""
-
-    def __init__(self) -> None:
-        looks = "vLargeTextField write-only"
-        super().__init__({"rows": 3, "class": looks, "autocomplete": "off", "spellcheck": "false"})
-
-    def format_value(self, value: object) -> None:
-        return None
-
-
-class SecretField(forms.CharField):
-    """What was typed, as a Secret: it doesn't print where something goes wrong with the form."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(required=False, widget=WriteOnly(), max_length=proofs.MOST_CHARACTERS, **options)
-
-    def clean(self, value: Any) -> Secret:
-        return Secret(super().clean(value))
 
 
 class ClientForm(_ModelForm):
