@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from mailaccounts.admin.secret_field import SecretField
 from mailaccounts.conf.faults import is_https
-from mailaccounts.crypto import Secret
 from mailaccounts.errors import MailAccountsError
 from mailaccounts.models import ClientProof, OAuthClient
 from mailaccounts.oauth import proofs
