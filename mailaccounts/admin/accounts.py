@@ -41,10 +41,14 @@ WORDS = dict(STATES)
 
 class CredentialInline(ReadOnlyInline):
     model = Credential
-    fields = ("backend", "username", "state", "created_at", "proven_at", "retired_at")
+    fields = ("kind", "username", "state", "created_at", "proven_at", "retired_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("secret")
+
+    @admin.display(description="Signs in with")
+    def kind(self, credential: Credential) -> str:
+        return _label(credential.backend)
 
 
 class FolderInline(ReadOnlyInline):
@@ -56,9 +60,9 @@ class FolderInline(ReadOnlyInline):
 
 @admin.register(MailAccount)
 class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
+    nothing = "No mailbox is connected yet. Users connect theirs in Settings → Email accounts."
     list_display = (
-        *("address", "state", "trouble", "last_sync", "next_sync", "last_message", "sign_in", "provider", "owner"),
-        "connected",
+        *("address", "state", "last_sync", "next_sync", "last_message", "sign_in", "provider", "owner", "connected"),
     )
     actions = ("sync_now", "pause", "resume", "probe", "ask_owner", "migrate", "off_board")
     list_filter = (State, Course, Helps, SignsInWith, Provider, ("created_at", when("when it was connected")))
@@ -68,15 +72,12 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
     inlines = (CredentialInline, FolderInline)
     fieldsets = (
         (None, {"fields": ("owner", "address", "created_at", "since")}),
-        (
-            "Servers",
-            {"fields": ("imap_host", "imap_port", "imap_security", "smtp_host", "smtp_port", "smtp_security")},
-        ),
+        ("Servers", {"fields": ("reads_from", "sends_through")}),
         (
             "State",
             {
                 "fields": (
-                    *("status", "status_code", "status_message", "paused_at", "failures", "clean_syncs"),
+                    *("state", "status_message", "paused_at", "clean_syncs"),
                     *("last_mail_at", "last_sync_at", "next_sync_at", "lease_until", "watcher"),
                 )
             },
@@ -112,6 +113,14 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
 
     # --- columns -------------------------------------------------------------------------------------------
 
+    @admin.display(description="Reads from")
+    def reads_from(self, account: MailAccount) -> str:
+        return _server(account.imap_host, account.imap_port, account.imap_security)
+
+    @admin.display(description="Sends through")
+    def sends_through(self, account: MailAccount) -> str:
+        return _server(account.smtp_host, account.smtp_port, account.smtp_security)
+
     @admin.display(description="State", ordering="status")
     def state(self, account: MailAccount) -> str:
         if account.paused_at:
@@ -119,7 +128,9 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
         else:
             looks = "state-bad" if account.status in NEEDS_SOMEBODY else ""
             words = WORDS.get(account.status, account.status)
-        return format_html('<span class="{}">{}</span>', looks, words)
+        trouble = self.trouble(account)
+        shown = format_html('<span class="{}">{}</span>', looks, words)
+        return format_html('{}<br><span class="quiet">{}</span>', shown, trouble) if trouble else shown
 
     @admin.display(description="Signs in with")
     def sign_in(self, account: Any) -> str:
@@ -127,8 +138,7 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
         for credential in account.in_use:
             if credential.grant:
                 return f"{credential.grant.client.name} (OAuth)"
-            backend = backends().get(credential.backend)
-            return str(backend.label if backend else credential.backend)
+            return _label(credential.backend)
         return NOTHING
 
     @admin.display(description="Provider", ordering="imap_host")
@@ -164,6 +174,15 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
     @admin.display(description="Connected", ordering="created_at")
     def connected(self, account: MailAccount) -> str:
         return _ago(account.created_at)
+
+
+def _label(slug: str) -> str:
+    backend = backends().get(slug)
+    return str(backend.label) if backend else slug
+
+
+def _server(host: str, port: int, security: str) -> str:
+    return f"{host}, port {port}, {security.upper()}" if host else NOTHING
 
 
 def _ago(moment: Any) -> str:

@@ -25,6 +25,7 @@ FORMS = {
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
+    nothing = "Nothing was done with an account yet."
     list_display = ("at", "action", "address", "actor", "owner")
     list_filter = (("action", titled("what was done", admin.ChoicesFieldListFilter)), ("at", when("when it happened")))
     list_select_related = ("actor", "owner")
@@ -32,6 +33,9 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     ordering = ("-at", "-pk")
     search_fields = ("address", "actor__username")
     fields = ("at", "action", "actor", "owner", "account", "address", "facts", "signed")
+
+    def called(self, row: AuditEntry) -> str:
+        return f"{row.get_action_display()}: {row.address}" if row.address else str(row.get_action_display())
 
     @admin.display(description="Signature")
     def signed(self, entry: AuditEntry) -> str:

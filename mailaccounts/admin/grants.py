@@ -56,6 +56,7 @@ class Registration(Choice):
 
 @admin.register(Grant)
 class GrantAdmin(ReadOnlyAdmin):
+    nothing = "There is no grant yet: they come from consents, when mailboxes are connected with OAuth."
     list_display = ("__str__", "tenant", "app_only", "status", "expires_at", "refreshed_at")
     list_filter = ("status", Whose, Idle, Registration)
     list_select_related = ("client",)

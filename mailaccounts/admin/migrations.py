@@ -41,15 +41,27 @@ class To(Choice):
 
 @admin.register(MigrationRun)
 class MigrationRunAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "to", "client", "by_owner", "created_by", "created_at", "finished_at", "board")
+    nothing = "Nothing was moved yet. A campaign moves many accounts at once."
+    list_display = ("__str__", "moves_to", "client", "begun_by", "created_at", "finished_at", "board")
     list_filter = (Beginner, To)
     list_select_related = ("client", "created_by")
     ordering = ("-created_at", "-pk")
     unread = ("client__client_secret", "client__next_secret")
     fields = ("name", "to", "client", "tenant", "by_owner", "created_by", "created_at", "deadline", "paused_at")
 
-    @admin.display(description="")
+    @admin.display(description="Moves to")
+    def moves_to(self, run: MigrationRun) -> str:
+        backend = backends().get(run.to)
+        return str(backend.label) if backend else run.to
+
+    @admin.display(description="Begun by")
+    def begun_by(self, run: MigrationRun) -> str:
+        if run.by_owner:
+            return "The owner"
+        return str(run.created_by) if run.created_by else "An administrator"
+
+    @admin.display(description="Campaign")
     def board(self, run: MigrationRun) -> str:
         if run.by_owner:
             return ""
-        return format_html('<a href="{}">Board</a>', reverse("mailaccounts:campaign", args=[run.pk]))
+        return format_html('<a href="{}">See how it goes</a>', reverse("mailaccounts:campaign", args=[run.pk]))

@@ -33,6 +33,7 @@ class Now(Choice):
 
 @admin.register(BreakGlass)
 class BreakGlassAdmin(ReadOnlyAdmin):
+    nothing = "Nobody opened the mail of somebody else."
     list_display = ("opened_at", "account", "viewer", "until", "ended_at", "why")
     list_filter = (Now, ("opened_at", when("when it was opened")))
     list_select_related = ("account__owner", "viewer")
@@ -43,6 +44,9 @@ class BreakGlassAdmin(ReadOnlyAdmin):
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("mailaccounts.change_breakglass")
+
+    def called(self, row: BreakGlass) -> str:
+        return f"{row.account}, opened by {break_glass.called(row.viewer)}"
 
     @admin.display(description="Owner")
     def owner(self, opening: BreakGlass) -> str:

@@ -11,7 +11,8 @@ from mailaccounts.models import Outgoing
 
 @admin.register(Outgoing)
 class OutgoingAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "account", "state", "code", "attempts", "filing", "queued_at", "sent_at")
+    nothing = "Nothing was written here yet."
+    list_display = ("account", "state", "code", "attempts", "filing", "queued_at", "sent_at")
     list_filter = ("state", ("filing", titled("whether it is filed in Sent", admin.ChoicesFieldListFilter)))
     list_select_related = ("account",)
     unread = ("subject", "body_text", "body_html", "raw")
@@ -20,3 +21,6 @@ class OutgoingAdmin(ReadOnlyAdmin):
         *("account", "state", "code", "attempts", "failures", "next_at", "held_at", "filing"),
         *("created_at", "queued_at", "sent_at"),
     )
+
+    def called(self, row: Outgoing) -> str:
+        return f"Number {row.pk} of {row.account}: {row.get_state_display()}"

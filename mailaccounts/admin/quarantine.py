@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 @admin.register(Quarantined)
 class QuarantinedAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "account", "where", "fault", "size", "attempts", "next_attempt_at", "created_at")
+    nothing = "No message makes trouble."
+    list_display = ("account", "where", "fault", "size", "attempts", "next_attempt_at", "created_at")
     list_filter = ("fault",)
     list_select_related = ("folder__account",)
     search_fields = ("folder__account__address",)
     fields = ("account", "where", "uid", "fault", "size", "received_at", "attempts", "next_attempt_at", "created_at")
     readonly_fields = ("account", "where")
     actions = ("try_again",)
+
+    def called(self, row: Quarantined) -> str:
+        return f"A message of {row.folder.account}"
 
     @admin.display(ordering="folder__account__address")
     def account(self, quarantined: Quarantined) -> str:

@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 if TYPE_CHECKING:
     from django.db import models
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     _ModelAdmin = admin.ModelAdmin[models.Model]
     _TabularInline = admin.TabularInline[models.Model, models.Model]
@@ -59,6 +59,7 @@ class ReadOnlyAdmin(_NoChanges, _ModelAdmin):
     brings along: what is sealed, and what mail says.
     """
 
+    nothing = ""  # what is said where there is none
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -74,6 +75,17 @@ class ReadOnlyAdmin(_NoChanges, _ModelAdmin):
         if isinstance(related, tuple):
             rows = rows.select_related(*related)
         return rows.defer(*self.unread) if self.unread else rows
+
+    def called(self, row: Any) -> str:
+        """What a page about one of them is headed."""
+        return str(row)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        subtitle = {"subtitle": self.called(row)} if row else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **subtitle})
 
 
 class ReadOnlyInline(_NoChanges, _TabularInline):

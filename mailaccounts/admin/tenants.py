@@ -36,6 +36,7 @@ else:
 class TenantAccessAdmin(_ModelAdmin):
     list_display = ("tenant", "client", "state", "canary", "canary_checked_at", "accounts")
     list_select_related = ("client",)
+    nothing = "No organisation has let this installation in yet."
     paginator = CappedPaginator
     show_full_result_count = False
     actions = None

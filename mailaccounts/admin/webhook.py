@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
-    list_display = ("id", "event", "created_at", "attempts", "next_at", "delivered_at", "given_up_at", "last_status")
+    nothing = "Nothing was told to a webhook: the setting WEBHOOK_URL names whom to tell."
+    list_display = ("event", "created_at", "attempts", "next_at", "delivered_at", "given_up_at", "last_status")
     list_filter = ("event",)
     ordering = ("-created_at", "-pk")
-    fields = (*list_display, "last_code", "payload")
+    fields = ("id", *list_display, "last_code", "payload")
     actions = ("send_again",)
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
