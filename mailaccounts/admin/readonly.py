@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
 
@@ -86,6 +88,15 @@ class ReadOnlyAdmin(_NoChanges, _ModelAdmin):
         row = self.get_object(request, object_id) if self.has_view_permission(request) else None
         subtitle = {"subtitle": self.called(row)} if row else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **subtitle})
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Rows aren't asked for by what isn't shown: whether there are any would tell what it says."""
+        try:
+            column = self.opts.get_field(lookup.partition("__")[0])
+        except FieldDoesNotExist:  # the name of a filter, which narrows by itself
+            return super().lookup_allowed(lookup, value, request)
+        shown = {*flatten_fieldsets(self.get_fieldsets(request)), *self.list_display}
+        return (column.name in shown or column is self.opts.pk) and super().lookup_allowed(lookup, value, request)
 
 
 class ReadOnlyInline(_NoChanges, _TabularInline):
