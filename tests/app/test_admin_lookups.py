@@ -54,7 +54,7 @@ def test_what_is_sealed_is_not_asked_for(support: Client, column: str, lookup: s
         ("outgoing/?state__exact=sent", 0),
         ("outgoing/?account__id__exact={account}", 1),
         ("outgoing/?id__exact={message}", 1),
-        ("mailaccount/?address__contains=@&failures__gt=-1", 1),
+        ("mailaccount/?address__contains=@&clean_syncs__gte=0", 1),
         ("mailaccount/?state=new&pk__in={account}", 1),
     ],
 )
