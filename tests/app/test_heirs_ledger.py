@@ -12,11 +12,12 @@ from mailaccounts import tasks
 from mailaccounts.models import AuditAction, AuditEntry, BreakGlass, Look, MailAccount, Message, Visibility
 from mailaccounts.services.connecting import handing_over
 from mailaccounts.services.connecting.disconnect import Reason, cut
+from mailaccounts.services.people import acquaintances, forgetting, privacy
 from mailaccounts.services.telling import needs
 from mailaccounts.services.trail import break_glass, looks
 from tests.app.builders import make_account, make_user
 from tests.app.staff import make_staff
-from tests.crm.builders import store_message
+from tests.crm.builders import make_contact, store_message
 from tests.letters import CONTACT
 
 if TYPE_CHECKING:
@@ -161,3 +162,16 @@ def test_what_was_opened_before_ends_with_the_handing_over_and_the_heir_is_not_t
     assert mail.outbox == []
     assert needs.of_user(heir) == []
     assert open_mail(account, jo, SINCE).pk != opening.pk
+
+
+def test_whom_an_heir_blocks_is_blocked_in_their_own_mailboxes_alone(account: MailAccount, heir: Any) -> None:
+    hand_over(account, heir)
+    own = make_account(heir)
+    store_message(own, sender=CONTACT, to=own.address)
+    blocked = privacy.block(heir, CONTACT)
+    assert privacy.stored_with(blocked).messages == 1
+    assert forgetting.go_on(privacy.erase_blocked(blocked).pk)
+    assert Message.objects.get().account == account
+    make_contact(CONTACT)
+    assert acquaintances.ask(account, {CONTACT}).known
+    assert not acquaintances.ask(own, {CONTACT}).known

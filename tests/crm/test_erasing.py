@@ -200,6 +200,27 @@ def test_what_quotes_a_person_goes_with_what_it_quotes_once_it_is_not_about_to_b
     assert Thread.objects.get().subject == "Lunch"
 
 
+def test_what_is_sent_while_a_person_is_erased_has_its_turn_with_what_it_quotes(account: MailAccount) -> None:
+    first, answered = (store_message(account, sender=MARIA, to=account.address) for _ in range(2))
+    in_the_post = {"raw": b"...", "queued_at": timezone.now()}
+    posted = make_outgoing(account, in_reply_to=answered, state="sending", **in_the_post)
+    erasing = forgetting.begin([MARIA], why=Why.PERSON, asked_by=None)
+
+    def is_sent_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        done = execute(sql, *rest)
+        if 'INSERT INTO "mailaccounts_forgotten"' in sql:
+            sent = type(posted).objects.filter(pk=posted.pk)
+            sent.update(state="sent", sent_at=timezone.now(), filing="done", raw=None)
+        return done
+
+    with connection.execute_wrapper(is_sent_meanwhile):
+        assert not forgetting.go_on(erasing.pk)
+    assert list(Message.objects.all()) == [answered]
+    assert forgetting.go_on(erasing.pk)
+    assert set(account.forgotten.values_list("fingerprint", flat=True)) == {first.fingerprint, answered.fingerprint}
+    assert not account.outgoing.exists()
+
+
 def test_of_a_person_everything_goes_even_what_was_written_to_them(account: MailAccount) -> None:
     make_contact("thomas@c.test")
     message = store_message(account, sender=MARIA, to=account.address)

@@ -30,7 +30,7 @@ def ask(account: MailAccount, addresses: Collection[str]) -> Acquaintances:
     """One question to the host, or a few for addresses in such numbers as only an attack has; and one query for the
     owner's blocklist, if anybody is known."""
     known = _asked(hooks().known_addresses, account, addresses)
-    blocked = among_blocked(account.owner_id, known)
+    blocked = among_blocked(account.owner_id, known) if account.handed_over_at is None else set()
     return Acquaintances(known=frozenset(known - blocked), blocked=frozenset(blocked))
 
 

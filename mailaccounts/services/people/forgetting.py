@@ -111,7 +111,7 @@ def _is_anything_left(erasing: Erasing) -> bool:
 def _erase(erasing: Erasing, *, until: float) -> bool:
     """False when some of it has to wait."""
     complete = True
-    scope = Q(owner=erasing.owner_id) if erasing.owner_id else None
+    scope = Q(owner=erasing.owner_id, handed_over_at=None) if erasing.owner_id else None
     threads = justified.candidates(erasing.patterns, accounts=scope)
     erasing.total, erasing.done = sum(map(len, threads.values())), 0
     erasing.save(update_fields=["total", "done"])
@@ -124,10 +124,10 @@ def _erase(erasing: Erasing, *, until: float) -> bool:
                 if removal.lock(account.pk) is None:
                     complete = False
                     break
-                which = _superfluous(erasing, account, batch).order_by("pk")
+                which = _superfluous(erasing, account, batch)
                 if erasing.why == Why.PERSON:
+                    which = _and_what_quotes(which)
                     _never_again(account, which)
-                    _and_what_quotes(which)
                 count = removal.remove(which)
                 left = count == removal.MESSAGES
                 _note(erasing, account, messages=count, threads=0 if left else len(batch))
@@ -136,15 +136,21 @@ def _erase(erasing: Erasing, *, until: float) -> bool:
 
 def _never_again(account: MailAccount, which: QuerySet[Message]) -> None:
     """Whoever else is in these messages would bring them back."""
-    fingerprints = which.values_list("fingerprint", flat=True)[: removal.MESSAGES]
-    rows = (Forgotten(account=account, fingerprint=each) for each in fingerprints)
+    rows = (Forgotten(account=account, fingerprint=each) for each in which.values_list("fingerprint", flat=True))
     Forgotten.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _and_what_quotes(which: QuerySet[Message]) -> None:
-    """Deletes drafts, and what is left of mail that was sent, that answer these messages or pass them on."""
-    keys = list(which.values_list("pk", flat=True)[: removal.MESSAGES])
-    Outgoing.objects.filter(Q(in_reply_to__in=keys) | Q(forwards__in=keys)).only("pk").delete()
+def _and_what_quotes(which: QuerySet[Message]) -> QuerySet[Message]:
+    """Deletes drafts, and what is left of mail that was sent, that answer the first of these messages or pass them on;
+    those messages, by their keys: which they are changes with every message that is sent meanwhile."""
+    keys = _first(which)
+    quoting = Outgoing.objects.filter(Q(in_reply_to__in=keys) | Q(forwards__in=keys))
+    quoting.exclude(ON_ITS_WAY).only("pk").delete()
+    return Message.objects.filter(pk__in=_first(which.filter(pk__in=keys)))
+
+
+def _first(which: QuerySet[Message]) -> list[int]:
+    return list(which.order_by("pk").values_list("pk", flat=True)[: removal.MESSAGES])
 
 
 def _note(erasing: Erasing, account: MailAccount, *, messages: int, threads: int) -> None:

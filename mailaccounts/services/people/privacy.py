@@ -55,7 +55,7 @@ def unblock(blocked: Blocked) -> None:
 
 def stored_with(blocked: Blocked) -> Unjustified:
     """How much is stored in their owner's mailboxes that nobody justifies now that they are blocked."""
-    return justified.count([blocked.pattern], accounts=Q(owner=blocked.owner_id))
+    return justified.count([blocked.pattern], accounts=Q(owner=blocked.owner_id, handed_over_at=None))
 
 
 def erase_blocked(blocked: Blocked) -> Erasing:
