@@ -116,8 +116,9 @@ def as_json(person: Person, *, user: Any) -> Iterator[str]:
     }
     yield json.dumps(about, ensure_ascii=False)[:-1] + ', "messages": ['
     found, separator = stored(person), ""
-    for start in range(0, found.count(), BATCH):
-        for each in described(person, list(found[start : start + BATCH]), user=user):
+    keys = list(found.values_list("pk", flat=True))  # and no places in a list that mail comes and goes from meanwhile
+    for start in range(0, len(keys), BATCH):
+        for each in described(person, list(found.filter(pk__in=keys[start : start + BATCH])), user=user):
             yield separator + json.dumps(each, ensure_ascii=False)
             separator = ", "
     yield "]}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib.auth.models import Permission
 
+from crm import personal_data
 from crm.directory import known
 from crm.models import Barred, Contact
 from mailaccounts.models import AuditEntry, DirectoryChange, Erasing, Message
@@ -76,6 +77,22 @@ def test_of_their_own_mailbox_who_asks_sees_the_subject_and_downloads_the_text(c
         (mine.address, f"To {mine.address}", "Good morning"),
     ]
     assert told[0]["they_are"] == [{"role": "from", "address": MARIA, "name": ""}]
+
+
+def test_a_download_misses_nothing_when_mail_comes_and_goes_meanwhile(
+    client: Client, officer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(personal_data, "BATCH", 1)
+    mine = make_account(officer)
+    for each in ("Third", "Second", "First"):
+        newest = store_message(mine, sender=MARIA, to=mine.address, subject=each)
+    pieces = iter(client.post(f"{PAGE}download/", {"person": MARIA}).streaming_content)  # type: ignore[attr-defined]  # it streams
+    text = b""
+    while b"First" not in text:
+        text += next(pieces)
+    newest.delete()
+    told = json.loads(text + b"".join(pieces))["messages"]
+    assert [each["subject"] for each in told] == ["First", "Second", "Third"]
 
 
 def test_owners_can_see_that_somebody_was_told(client: Client, officer: Any, account: MailAccount) -> None:
