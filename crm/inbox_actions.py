@@ -12,7 +12,7 @@ from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from crm.inbox import Filters, is_target
+from crm.inbox import REFUSED, Filters, is_target
 from crm.inbox_words import MARKS
 from mailaccounts.models import Act
 from mailaccounts.services.inbox import actions, browse
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mailaccounts.models import Folder
 
 ARCHIVE = "archive"
+KEY_DIGITS = 18  # what databases number rows with
 NOTHING = {
     ARCHIVE: "There was nothing to archive: either it isn't in the inbox, or its mailbox has no archive folder.",
     Act.MOVE: "There was nothing to move: conversations are moved within their own mailbox.",
@@ -39,7 +40,7 @@ def act(request: HttpRequest) -> HttpResponse:
     accounts = browse.accounts_of(request.user)
     folders = browse.folders_of(accounts)
     back = Filters.read(request.GET, accounts=accounts, folders=folders).query
-    threads = [int(each) for each in request.POST.getlist("thread") if each.isascii() and each.isdigit()]
+    threads = _keys(request, "thread")
     what = request.POST.get("act", "")
     if not threads:
         messages.error(request, "Choose at least one conversation first.")
@@ -78,9 +79,14 @@ def undo(request: HttpRequest, done: UUID) -> HttpResponse:
 @require_POST
 def dismiss(request: HttpRequest) -> HttpResponse:
     """The user has taken note of what was refused."""
-    told = [each for each in request.POST.getlist("action") if each.isascii() and each.isdigit()]
-    actions.refused(request.user).filter(pk__in=told[:100]).update(dismissed=True)
+    told = _keys(request, "action")[:REFUSED]
+    actions.refused(request.user).filter(pk__in=told).update(dismissed=True)
     return _back(_query(request))
+
+
+def _keys(request: HttpRequest, name: str) -> list[int]:
+    """The keys that a form names, without what is none, or larger than any."""
+    return [int(each) for each in request.POST.getlist(name) if each.isdecimal() and len(each) <= KEY_DIGITS]
 
 
 def _target(text: str, folders: Sequence[Folder]) -> Folder | None:

@@ -83,7 +83,7 @@ class CampaignForm(forms.Form):
             "name": data["name"],
             "to": data["to"],
             "client": data["client"],
-            "pilot": {int(each) for each in pilot if each.isdecimal()},
+            "pilot": {int(each) for each in pilot if NUMBER.fullmatch(each)},
             "random_pilots": data["random_pilots"] or 0,
         }
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     View = Callable[..., HttpResponseBase]
 
+KEY_DIGITS = 18  # what databases number rows with
+
 
 def private(view: View) -> View:
     """For signed-in people only, and never kept by a browser or a proxy."""
@@ -73,3 +75,8 @@ def managed_account(request: Request, pk: int) -> MailAccount:
     if not hooks().can_manage(request.user, account):
         raise Http404
     return account
+
+
+def key_in(text: str) -> int | None:
+    """The key that a form names; None for what is none, or larger than any."""
+    return int(text) if text.isdecimal() and len(text) <= KEY_DIGITS else None

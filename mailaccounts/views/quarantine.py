@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from mailaccounts import selectors
 from mailaccounts.services.syncing.quarantine import release
-from mailaccounts.views.access import managed_account, private, visible_account
+from mailaccounts.views.access import key_in, managed_account, private, visible_account
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -37,7 +37,7 @@ def quarantine(request: Request, pk: int) -> HttpResponse:
 def _try_again(request: Request, account: MailAccount) -> HttpResponse:
     waiting = selectors.quarantined_of(account)
     if one := request.POST.get("one", ""):
-        waiting = waiting.filter(pk=int(one)) if one.isdecimal() and len(one) < 19 else waiting.none()
+        waiting = waiting.filter(pk=key_in(one))
     if release(waiting):
         messages.success(request, "They are tried again with the sync that has just been queued.")
     else:

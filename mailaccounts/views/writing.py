@@ -20,7 +20,7 @@ from mailaccounts.mail.compose import Enclosure
 from mailaccounts.models import EDITABLE, NEEDS_SOMEBODY, Message, Outgoing
 from mailaccounts.services.sending import answer, drafts, originals, outbox
 from mailaccounts.services.trail import looks
-from mailaccounts.views.access import private
+from mailaccounts.views.access import key_in, private
 from mailaccounts.views.describe import Problem
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 @require_http_methods(["GET", "POST"])
 def compose(request: Request) -> HttpResponse:
     """A new message, to ``?to=`` perhaps. Nothing is kept of it before something was typed."""
-    kept = request.POST.get("draft", "")
-    draft = get_object_or_404(_written(request).filter(state__in=EDITABLE), pk=kept) if kept.isdecimal() else None
+    kept = key_in(request.POST.get("draft", ""))
+    draft = get_object_or_404(_written(request).filter(state__in=EDITABLE), pk=kept) if kept else None
     return _write(request, draft)
 
 
@@ -163,8 +163,8 @@ def _do(request: Request, draft: Outgoing) -> HttpResponse:
             originals.try_again(draft)
         case "save":
             messages.success(request, "The draft is saved.")
-    if (left_out := request.POST.get("leave_out", "")).isdecimal():
-        drafts.leave_out(draft, int(left_out))
+    if left_out := key_in(request.POST.get("leave_out", "")):
+        drafts.leave_out(draft, left_out)
     return redirect("mailaccounts:draft", draft.pk)
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from mailaccounts.models import Act, MessageUid, Thread
 from mailaccounts.services.inbox import actions
 from mailaccounts.services.storing import summaries
-from tests.app.builders import make_account, make_user
+from tests.app.builders import make_account, make_outgoing, make_user
 from tests.crm.builders import make_contact, store_message
 
 if TYPE_CHECKING:
@@ -248,3 +248,13 @@ def test_nobody_acts_on_anothers_mail(client: Client, account: MailAccount) -> N
     assert is_unread(thread)
     assert account.actions.filter(undone=False, dismissed=False).count() == 1
     assert "flagged" not in page(client, f"done={request}").partition('id="inbox-list"')[0].replace('"flagged"', "")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 30, "²", "x"])
+def test_numbers_that_nothing_has_are_nobodys(client: Client, account: MailAccount, number: str) -> None:
+    draft = make_outgoing(account)
+    written = {"sender": str(account.pk), "to": "", "subject": "x", "text": "y"}
+    assert client.post("/inbox/act/", {"act": "read", "thread": number}).url == "/inbox/"
+    assert client.post("/inbox/dismiss/", {"action": number}).url == "/inbox/"
+    assert client.post(f"/mail/drafts/{draft.pk}/", {**written, "leave_out": number}).status_code == 302
+    assert client.post("/mail/new/", {**written, "draft": number}).status_code == 302
