@@ -12,8 +12,8 @@ from enum import StrEnum
 from queue import Empty
 from typing import Any
 
-from django.db import DatabaseError, transaction
-from django.utils import timezone
+from django.db import DatabaseError, InterfaceError, transaction
+from django.db.models.functions import Now
 from django_q import cluster
 from django_q.brokers import get_broker
 from django_q.conf import Conf
@@ -103,8 +103,8 @@ def _alive(**_: Any) -> None:
     _alive_at = now
     name = f"worker {platform.node()[:50]} {os.getpid()}"
     try:
-        Beat.objects.update_or_create(name=name, defaults={"at": timezone.now(), "version": __version__})
-    except DatabaseError as error:
+        Beat.objects.update_or_create(name=name, defaults={"at": Now(), "version": __version__})
+    except (DatabaseError, InterfaceError) as error:
         logger.error("a worker's sign of life couldn't be noted: %s", type(error).__name__)
 
 

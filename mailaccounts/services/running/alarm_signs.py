@@ -73,14 +73,13 @@ def _workers() -> Iterator[Sign]:
 
 def _processes() -> Iterator[Sign]:
     """Watchers that fell silent and that no other stands in for, and processes of another version."""
-    now = timezone.now()
     found = list(beats.processes())
     watchers = [each for each in found if each.name.startswith(beats.WATCHER)]
-    silent = [each for each in watchers if now - each.at > timedelta(seconds=SILENT)]
+    silent = [each for each in watchers if each.ago > timedelta(seconds=SILENT)]
     if silent and len(silent) == len(watchers):
         words = "The watcher is gone without having been stopped: mail is polled meanwhile. Start watch_mailboxes."
         yield Sign(kind=AlarmKind.WATCHER, words=words)
-    others = {each.version for each in found if now - each.at <= beats.ALIVE} - {__version__, ""}
+    others = {each.version for each in found if each.ago <= beats.ALIVE} - {__version__, ""}
     for version in sorted(others):
         kinds = sorted({each.name.partition(" ")[0] for each in found if each.version == version})
         words = f"A process ({', '.join(kinds)}) runs version {version} beside {__version__}. Restart what is older."

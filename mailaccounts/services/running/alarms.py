@@ -123,9 +123,8 @@ def _when(alarm: Alarm) -> str:
 
 def _tidy() -> None:
     """Forgets alarms that are long over, and processes that ended, also a watcher that another stands in for."""
-    now = timezone.now()
-    Alarm.objects.filter(until__lt=now - KEPT).delete()
-    gone = beats.processes().filter(at__lt=now - beats.ALIVE)
-    if not beats.processes(beats.WATCHER).filter(at__gte=now - beats.ALIVE).exists():
+    Alarm.objects.filter(until__lt=timezone.now() - KEPT).delete()
+    gone = beats.processes().filter(ago__gt=beats.ALIVE)
+    if not beats.processes(beats.WATCHER).filter(ago__lte=beats.ALIVE).exists():
         gone = gone.exclude(name__startswith=beats.WATCHER)
     gone.delete()

@@ -1,11 +1,13 @@
-"""That recurring work gets done is noted, so that everybody can tell when it stops."""
+"""That recurring work gets done is noted, so that everybody can tell when it stops: by the database's clock, for those
+of machines may differ."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.utils import timezone
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 
 from mailaccounts import __version__
 from mailaccounts.models import Beat
@@ -18,10 +20,12 @@ WATCHER = "watcher "
 WEB = "web "
 ALIVE = timedelta(minutes=5)  # a process that was silent for longer is gone
 
+AGO = ExpressionWrapper(Now() - F("at"), output_field=DurationField())
+
 
 def note(name: str) -> None:
     """A worker has come to the end of this work, or the process of this name lives."""
-    Beat.objects.update_or_create(name=name, defaults={"at": timezone.now(), "version": __version__})
+    Beat.objects.update_or_create(name=name, defaults={"at": Now(), "version": __version__})
 
 
 def forget(name: str) -> None:
@@ -31,17 +35,17 @@ def forget(name: str) -> None:
 
 def seconds_since(name: str) -> float | None:
     """How long ago that was; None when it never was."""
-    beat = Beat.objects.filter(name=name).first()
-    return (timezone.now() - beat.at).total_seconds() if beat else None
+    ago = Beat.objects.filter(name=name).values_list(AGO, flat=True).first()
+    return None if ago is None else ago.total_seconds()
 
 
 def take_turn(name: str, *, every: timedelta) -> bool:
     """Whether it is time for work that is done once in so long, whoever does it; then nobody else's any more."""
-    now = timezone.now()
-    _, created = Beat.objects.get_or_create(name=name, defaults={"at": now})
-    return created or bool(Beat.objects.filter(name=name, at__lte=now - every).update(at=now))
+    _, created = Beat.objects.get_or_create(name=name, defaults={"at": Now()})
+    return created or bool(Beat.objects.filter(name=name, at__lte=Now() - every).update(at=Now()))
 
 
-def processes(kind: str = "") -> QuerySet[Beat]:
-    """The workers, watchers and web servers that have given a sign of life, those that are silent by now included."""
-    return Beat.objects.filter(name__startswith=kind or "w").filter(name__contains=" ")
+def processes(kind: str = "") -> QuerySet[Any]:
+    """The workers, watchers and web servers that have given a sign of life, those that are silent by now included, and
+    how long ``ago`` that was."""
+    return Beat.objects.filter(name__startswith=kind or "w").filter(name__contains=" ").annotate(ago=AGO)
