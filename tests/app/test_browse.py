@@ -70,6 +70,21 @@ def test_pages_go_on_where_the_last_one_ended_through_several_mailboxes() -> Non
     assert seen == expected[::-1]
 
 
+def test_mail_that_comes_while_a_page_is_read_leads_nobody_back_to_the_top(account: MailAccount) -> None:
+    oldest, middle, newest = (put(account, hours=hour) for hour in (1, 2, 3))
+
+    def comes_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        done = execute(sql, *rest)
+        if sql.startswith("SELECT"):
+            Thread.objects.filter(pk=middle.pk).update(last_message_at=NOON + timedelta(hours=9))
+        return done
+
+    with connection.execute_wrapper(comes_meanwhile):
+        page = browse.newest(everything(account), below=None, count=2)
+    assert keys(page) == [newest.pk, middle.pk]
+    assert keys(browse.newest(everything(account), below=page.after, count=2)) == [oldest.pk]
+
+
 @pytest.mark.parametrize("text", ["", "x", "12", "12-", "-1-2", "9" * 30 + "-1", "1-" + "9" * 30, "\u0661-\u0661"])
 def test_a_place_that_nobody_wrote_is_none(text: str) -> None:
     assert browse.Place.read(text) is None

@@ -111,11 +111,10 @@ def newest(wanted: Wanted, *, below: Place | None, count: int) -> Page:
         Thread.objects.filter(pk__in=part[: count + 1]).values_list("last_message_at", "pk")
         for part in _ordered(wanted, below)
     ]
-    keys = list(dict.fromkeys(pk for _, pk in sorted(_all_of(parts), reverse=True)))
-    threads, newest_of = _load(keys[:count])
-    last = threads[-1] if len(keys) > count and threads else None
-    after = Place(at=last.last_message_at, key=last.pk) if last and last.last_message_at else None
-    return Page(threads=threads, newest=newest_of, after=after)
+    places = [Place(at=at, key=pk) for at, pk in sorted(set(_all_of(parts)), reverse=True)]
+    threads, newest_of = _load([place.key for place in places[:count]])
+    # As it was then: mail that comes to the last conversation now leads nobody back to the top.
+    return Page(threads=threads, newest=newest_of, after=places[count - 1] if len(places) > count else None)
 
 
 def found(wanted: Wanted, words: Words, *, page: int, count: int) -> Page:
