@@ -33,6 +33,6 @@ def mark(request: Request, pk: int) -> HttpResponse:
         raise Http404
     actions.mark(request.user, [thread.pk], Act(act))
     if request.htmx:
-        thread.refresh_from_db()
+        thread = get_object_or_404(selectors.threads_for(request.user), pk=pk)  # unless it was merged meanwhile
         return render(request, "mailaccounts/thread_marks.html", {"thread": thread, "own": True})
     return redirect(reverse("mailaccounts:thread", args=[thread.pk]) + "?as-it-is")

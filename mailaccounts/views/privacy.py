@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
@@ -77,7 +78,8 @@ def show_message(request: Request, pk: int) -> HttpResponse:
     form = ShownForm(request.POST)
     if form.is_valid():
         shown = Shown(form.cleaned_data["shown"])
-        service.show(message, shown, actor=request.user)
+        if not service.show(message, shown, actor=request.user):
+            raise Http404
         messages.success(request, NOW_SHOWN[shown])
     back = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(back, allowed_hosts=None):

@@ -59,3 +59,12 @@ def test_a_look_outlives_the_message_and_is_never_rewritten() -> None:
     look.why = "For no reason"
     with pytest.raises(TypeError):
         look.save()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_what_is_erased_while_it_is_shown_the_look_is_noted_all_the_same() -> None:
+    account, colleague = make_account(), make_user()
+    erased, kept = make_message(account), make_message(account)
+    Message.objects.filter(pk=erased.pk).delete()
+    looks.note_all([erased, kept], viewer=colleague, why=WHY)
+    assert set(Look.objects.values_list("viewer", "message")) == {(colleague.pk, None), (colleague.pk, kept.pk)}

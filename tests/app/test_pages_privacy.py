@@ -21,6 +21,7 @@ from mailaccounts.models import (
     Visibility,
 )
 from mailaccounts.services.people import directory, forgetting
+from mailaccounts.services.people.privacy import show
 from mailaccounts.services.trail import looks
 from tests.app.builders import make_account, make_credential, make_message, make_quarantined, make_user
 from tests.crm.builders import make_contact, store_message
@@ -132,6 +133,13 @@ def test_a_message_is_hidden_or_revealed_and_put_back(client: Client, account: M
         {"message": message.pk, "before": "", "after": shown},
         {"message": message.pk, "before": shown, "after": ""},
     ]
+
+
+def test_a_message_that_is_erased_this_moment_is_neither_hidden_nor_revealed(account: MailAccount) -> None:
+    message = make_message(account)
+    Message.objects.filter(pk=message.pk).delete()
+    assert not show(message, Shown.REVEALED, actor=account.owner)
+    assert not AuditEntry.objects.filter(action=AuditAction.SHOWN).exists()
 
 
 @pytest.mark.parametrize("away", ["https://evil.test/", "//evil.test/", "javascript:alert(1)", ""])

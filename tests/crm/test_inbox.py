@@ -235,6 +235,22 @@ def test_a_conversation_is_marked_on_its_own_page(client: Client, account: MailA
     assert client.get(address).status_code == 405
 
 
+def test_a_conversation_that_a_sync_merges_into_another_while_it_is_marked_is_not_found(
+    client: Client, account: MailAccount
+) -> None:
+    thread = put(account, "First")
+
+    def is_merged_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        done = execute(sql, *rest)
+        if sql.startswith('INSERT INTO "mailaccounts_mailaction"'):
+            Thread.objects.filter(pk=thread.pk).delete()
+        return done
+
+    with connection.execute_wrapper(is_merged_meanwhile):
+        answer = client.post(f"/mail/{thread.pk}/mark/", {"act": "read"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 404
+
+
 def test_nobody_acts_on_anothers_mail(client: Client, account: MailAccount) -> None:
     thread = put(account, "First")
     request = actions.mark(account.owner, [thread.pk], Act.FLAG)

@@ -28,16 +28,19 @@ def share(account: MailAccount, visibility: Visibility, *, actor: Any) -> bool:
     return True
 
 
-def show(message: Message, shown: Shown, *, actor: Any) -> None:
+def show(message: Message, shown: Shown, *, actor: Any) -> bool:
     """Shows others more or less of one message than of the rest of its account; which, the audit trail tells by its
-    number only."""
+    number only. False when it has just been erased."""
     with transaction.atomic():
-        before = Message.objects.select_for_update(of=("self",)).only("shown").get(pk=message.pk).shown
-        if before != shown:
+        found = Message.objects.select_for_update(of=("self",)).only("shown").filter(pk=message.pk).first()
+        if found is None:
+            return False
+        if (before := found.shown) != shown:
             Message.objects.filter(pk=message.pk).update(shown=shown)
             facts = {"message": message.pk, "before": before, "after": str(shown)}
             audit.note(AuditAction.SHOWN, message.account, actor=actor, **facts)
     message.shown = shown
+    return True
 
 
 def block(owner: Any, pattern: str) -> Blocked:

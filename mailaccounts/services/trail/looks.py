@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.db import IntegrityError
 from django.db.models import Q
 from django.utils import timezone
 
 from mailaccounts import selectors
-from mailaccounts.models import LISTED, Look
+from mailaccounts.models import LISTED, Look, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mailaccounts.models import BreakGlass, Message
+    from mailaccounts.models import BreakGlass
 
 ONCE_IN = timedelta(hours=1)  # somebody who leafs back and forth looks once
 
@@ -38,10 +39,17 @@ def note_all(messages: Iterable[Message], *, viewer: Any, why: str) -> None:
     for message_id, opening in noted.values_list("message_id", "opened"):
         if opening == opened.get(looked_at.get(message_id or 0, 0)):
             looked_at.pop(message_id or 0, None)
-    Look.objects.bulk_create(
+    rows = [
         Look(account_id=account_id, message_id=message_id, viewer=viewer, why=why, opened_id=opened.get(account_id))
         for message_id, account_id in looked_at.items()
-    )
+    ]
+    try:
+        Look.objects.bulk_create(rows)
+    except IntegrityError:  # some are erased by now; that they were looked at is noted all the same
+        there = set(Message.objects.filter(pk__in=looked_at).values_list("pk", flat=True))
+        for row in rows:
+            row.pk, row.message_id = None, row.message_id if row.message_id in there else None
+        Look.objects.bulk_create(rows)
 
 
 def note_list(opening: BreakGlass) -> None:
