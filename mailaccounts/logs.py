@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mailaccounts.redact import GONE, scrub
+from mailaccounts.redact import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _account: ContextVar[int | None] = ContextVar("mailaccounts_account", default=None)
 _correlation: ContextVar[str] = ContextVar("mailaccounts_correlation", default="")
 
-_ADDRESS = re.compile(r"[^\s<>()\"',;:=]+@[\w.-]+")
 _USABLE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -66,7 +65,7 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": _clean(record.getMessage()),
+            "message": clean(record.getMessage()),
         }
         if (account := _account.get()) is not None:
             line["account"] = account
@@ -75,9 +74,5 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
         if record.exc_text:
-            line["traceback"] = _clean(record.exc_text)
+            line["traceback"] = clean(record.exc_text)
         return json.dumps(line, ensure_ascii=False)
-
-
-def _clean(text: str) -> str:
-    return _ADDRESS.sub(GONE, scrub(text))

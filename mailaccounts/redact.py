@@ -1,4 +1,5 @@
-"""Takes secrets out of text that is bound for a log. The second line of defence: nobody logs a secret on purpose.
+"""Takes secrets and addresses out of text that is bound for a log. The second line of defence: nobody logs either on
+purpose.
 
 Put ``RedactingFilter`` on every log handler (docs/security.md shows how); it also cleans what libraries log.
 """
@@ -9,6 +10,8 @@ import logging
 import re
 
 GONE = "…"
+
+_ADDRESS = re.compile(r"[^\s<>()\"',;:=]+@[\w.-]+")
 
 _NAMES = (
     r"(?:access|refresh|id)_token|client_(?:secret|assertion)|code_verifier|assertion|password|passwd|passphrase"
@@ -39,8 +42,13 @@ def scrub(text: str) -> str:
     return text
 
 
+def clean(text: str) -> str:
+    """The same, without addresses as well."""
+    return _ADDRESS.sub(GONE, scrub(text))
+
+
 class RedactingFilter(logging.Filter):
-    """Scrubs message, arguments, traceback and stack of every record that passes; lets every record pass."""
+    """Cleans message, arguments, traceback and stack of every record that passes; lets every record pass."""
 
     _formatter = logging.Formatter()
 
@@ -49,11 +57,11 @@ class RedactingFilter(logging.Filter):
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - logging goes on whatever an argument's __str__ raises, and so do we
             message = f"{record.msg} (its arguments don't fit)"  # logging would print them to stderr
-        record.msg, record.args = scrub(message), ()
+        record.msg, record.args = clean(message), ()
         if record.exc_info and not record.exc_text:
             record.exc_text = self._formatter.formatException(record.exc_info)
         if record.exc_text:
-            record.exc_text, record.exc_info = scrub(record.exc_text), None
+            record.exc_text, record.exc_info = clean(record.exc_text), None
         if record.stack_info:
-            record.stack_info = scrub(record.stack_info)
+            record.stack_info = clean(record.stack_info)
         return True

@@ -84,6 +84,18 @@ def test_arguments_are_scrubbed(logged: tuple[logging.Logger, io.StringIO]) -> N
     assert "'expires_in': 1" in written.getvalue()
 
 
+def test_addresses_go_too_whoever_says_them(logged: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, written = logged
+    try:
+        raise ValueError("no mailbox of zoe@example.org")
+    except ValueError:
+        logger.exception(
+            "%s answered SELECT with NO: %r", "imap.example.org", "<anna.smith+crm@bücher.example>: no such user"
+        )
+    assert not any(each in written.getvalue() for each in ("anna", "bücher", "zoe", "@"))
+    assert "imap.example.org answered SELECT with NO: '<…>: no such user'" in written.getvalue()
+
+
 def test_a_traceback_and_its_causes_are_scrubbed(logged: tuple[logging.Logger, io.StringIO]) -> None:
     logger, written = logged
     try:
