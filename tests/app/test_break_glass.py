@@ -123,6 +123,16 @@ def test_its_owner_is_told_by_mail_and_again_until_it_is_gone(
     assert opening.told_at is not None
 
 
+def test_a_reason_says_nothing_in_our_name(account: MailAccount, jo: Any) -> None:
+    """What it says is told as its author's, in a line: they can't end the mail with a paragraph of their own."""
+    reason = "An order is missing.\r\n\r\nThis was a test: nobody looks.\n\N{LINE SEPARATOR}<b>Support</b>"
+    break_glass.open_mail(account, viewer=jo, reason=reason, minutes=15)
+    work()
+    (told,) = mail.outbox
+    (line,) = (each for each in str(told.body).splitlines() if "nobody looks" in each)
+    assert line.startswith("Their reason: “An order is missing. This was a test") and line.endswith("<b>Support</b>”")
+
+
 def test_the_audit_trail_says_that_it_was_opened_and_closed_and_not_why(account: MailAccount, jo: Any) -> None:
     opening = open_mail(account, jo, 60)
     assert open_mail(account, jo) == opening  # pressed twice

@@ -31,6 +31,11 @@ def note(action: AuditAction, account: MailAccount, *, actor: Any = None, **fact
     )
 
 
+def note_of_none(action: AuditAction, *, actor: Any = None, **facts: Any) -> AuditEntry:
+    """The same of what is about no account."""
+    return _write(action=action, account=0, address="", actor=actor, facts=facts)
+
+
 def note_each(action: AuditAction, accounts: Iterable[MailAccount], *, actor: Any) -> None:
     """Writes an entry for each of these accounts, in as few statements as may be."""
     AuditEntry.objects.bulk_create(

@@ -11,15 +11,16 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from mailaccounts.models import AuditAction, AuditEntry
+from mailaccounts.models import AuditAction
 from mailaccounts.rules.cells import harmless
+from mailaccounts.services.trail import audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from django.db.models import QuerySet
 
-    from mailaccounts.models import Look
+    from mailaccounts.models import AuditEntry, Look
 
 CHUNK = 2000
 LOOKED = "looked"  # the action of a look
@@ -38,9 +39,7 @@ def lines(entries: QuerySet[AuditEntry], looks: QuerySet[Look] | None = None) ->
 
 def note(*, actor: Any, form: str) -> None:
     """Notes in the trail itself that it was handed out as ``form``; before it is, so that nobody gets it unnoticed."""
-    AuditEntry.objects.create(
-        action=AuditAction.TRAIL_EXPORTED, account=0, address="", actor=actor, facts={"format": form}
-    )
+    audit.note_of_none(AuditAction.TRAIL_EXPORTED, actor=actor, format=form)
 
 
 def as_csv(told: Iterable[Line]) -> Iterator[str]:

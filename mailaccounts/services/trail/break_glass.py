@@ -60,7 +60,7 @@ def open_mail(account: MailAccount, *, viewer: Any, reason: str, minutes: int) -
             opening = BreakGlass.objects.create(account=found, viewer=viewer, reason=reason, until=until)
             note(AuditAction.OPENED, found, actor=viewer, opening=opening.pk, until=until.isoformat())
             enqueue(Job.TELL_OPENED, opening.pk)
-            logger.info("the mail of account %d was opened by user %d", found.pk, viewer.pk)
+            logger.info("the mail of account %d was opened by user %s", found.pk, viewer.pk)
     return opening
 
 
@@ -124,6 +124,6 @@ def _text(opening: BreakGlass) -> str:
     return (
         f"{called(opening.viewer)} opened the mail of {opening.account.address} that is stored here"
         f"{_handed_over(opening)}, from {since} to {until} at most.\n\n"
-        f"Their reason: {opening.reason}\n\n"
+        f"Their reason: “{' '.join(opening.reason.split())}”\n\n"
         f"They can read it, and do nothing with it. Its ledger lists what they look at: {where}\n"
     )
