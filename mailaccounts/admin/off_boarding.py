@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from mailaccounts.admin import pages
 from mailaccounts.forms.off_boarding import OffBoardForm
 from mailaccounts.hooks import hooks
-from mailaccounts.models import MailAccount
+from mailaccounts.models import HANDING_OVER, MailAccount
 from mailaccounts.selectors import deactivated, is_deactivated
 from mailaccounts.services.connecting import handing_over
 from mailaccounts.services.connecting.disconnect import Reason, cut
@@ -107,7 +108,7 @@ def _total(rows: list[Row]) -> Share:
 def _do(accounts: list[MailAccount], heir: Any, request: HttpRequest) -> HttpResponse:
     """Leads to the receipts, or back to the list where nothing came of it."""
     begun, user = [], request.user
-    gone = deactivated("owner__")  # still, at the moment that it is done
+    gone = deactivated("owner__") & ~Q(status_code=HANDING_OVER)  # still, at the moment that it is done
     for account in accounts:
         if heir is None:
             done = cut(account.pk, actor=user, reason=Reason.DEACTIVATED, only=gone, erase_mail=True) is not None

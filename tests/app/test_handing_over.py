@@ -225,6 +225,30 @@ class _ComesBack(off_boarding.Row):
         return row
 
 
+class _HandedOver(off_boarding.Row):
+    """Another of the staff hands it over as soon as the page has looked."""
+
+    @classmethod
+    def of(cls, account: MailAccount, heir: Any = None) -> Any:
+        row = super().of(account, heir)
+        assert handing_over.begin(account.pk, heir=make_user("chosen before"))
+        return row
+
+
+@pytest.mark.parametrize("do", ["erase", "hand_over"])
+def test_of_two_who_decide_otherwise_at_the_same_moment_the_first_has_it(
+    account: MailAccount, heir: Any, client: Client, monkeypatch: pytest.MonkeyPatch, do: str
+) -> None:
+    leave(account)
+    client.force_login(make_staff("officer", "view_mailaccount", "off_board_mailaccount"))
+    monkeypatch.setattr(off_boarding, "Row", _HandedOver)
+    data = {"do": do, "heir": "heir", "sure": "on"}
+    said = client.post(f"{ADMIN}off-board/?account={account.pk}", data, follow=True).content.decode()
+    assert "it was changed a moment ago" in said
+    tasks.hand_over(account.pk)
+    assert MailAccount.objects.get().owner.get_username() == "chosen before"
+
+
 def test_staff_with_the_permission_see_figures_first_and_off_board(
     account: MailAccount, heir: Any, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
