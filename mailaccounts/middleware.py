@@ -48,7 +48,8 @@ class AliveMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.session.accessed and (now := time.monotonic()) >= self._next:
+        session = getattr(request, "session", None)  # none where it was answered before there is one
+        if session is not None and session.accessed and (now := time.monotonic()) >= self._next:
             self._next = now + ALIVE_SECONDS
             try:
                 beats.note(f"{beats.WEB}{platform.node()[:50]} {os.getpid()}")
