@@ -16,9 +16,11 @@ import pytest
 from psycopg import errors
 
 from tests.crm_process import ROOT, database_url, environment, manage
+from tests.servers import postgres_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # What the processes do, in one of them; an export is in the audit trail.
 AT_WORK = """
@@ -94,6 +96,29 @@ def test_the_application_works_as_a_role_that_owns_nothing(roles: Roles) -> None
     )  # fmt: skip
     assert json.loads(done.stdout.splitlines()[-1]) == []
     assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("entry")
+def test_a_backup_that_it_makes_has_its_rights_in_the_database_that_is_restored(roles: Roles, tmp_path: Path) -> None:
+    dump = str(tmp_path / "crm.dump")
+    restored = f"{roles.owner}_restored"
+    name = restored.rpartition("/")[2]
+    with psycopg.connect(f"{database_url().rpartition('/')[0]}/postgres", autocommit=True) as superuser:
+        superuser.execute(f"CREATE DATABASE {name} OWNER {name.removesuffix('_restored')} TEMPLATE template0".encode())
+        try:
+            run(postgres_program("pg_dump"), "--format=custom", f"--file={dump}", roles.application)
+            carefully = ("--no-owner", "--exit-on-error", "--jobs=2")
+            run(postgres_program("pg_restore"), *carefully, f"--dbname={restored}", dump)
+            with psycopg.connect(f"{roles.application}_restored") as application:
+                application.execute("INSERT INTO crm_company (name) VALUES ('Acme')")
+                with pytest.raises(errors.InsufficientPrivilege):
+                    application.execute("CREATE TABLE another (id int)")
+        finally:
+            superuser.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True)
 
 
 @pytest.mark.usefixtures("entry")
