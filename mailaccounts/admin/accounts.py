@@ -17,7 +17,7 @@ from mailaccounts.admin.account_actions import AccountActions
 from mailaccounts.admin.account_filters import Course, Helps, Provider, SignsInWith, State
 from mailaccounts.admin.account_states import STATES
 from mailaccounts.admin.filters import when
-from mailaccounts.admin.readonly import ReadOnlyAdmin, ReadOnlyInline
+from mailaccounts.admin.readonly import USERNAME, ReadOnlyAdmin, ReadOnlyInline
 from mailaccounts.backends.registry import backends
 from mailaccounts.models import NEEDS_SOMEBODY, Credential, CredentialState, Folder, MailAccount
 from mailaccounts.selectors import is_deactivated
@@ -68,7 +68,7 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
     list_filter = (State, Course, Helps, SignsInWith, Provider, ("created_at", when("when it was connected")))
     list_select_related = ("owner",)
     list_per_page = 50
-    search_fields = ("address", "owner__username", "imap_host")
+    search_fields = ("address", f"owner__{USERNAME}", "imap_host")
     inlines = (CredentialInline, FolderInline)
     fieldsets = (
         (None, {"fields": ("owner", "address", "created_at", "since")}),

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseNotAllowed, StreamingHttpRespon
 from django.urls import path
 
 from mailaccounts.admin.filters import titled, when
-from mailaccounts.admin.readonly import ReadOnlyAdmin
+from mailaccounts.admin.readonly import USERNAME, ReadOnlyAdmin
 from mailaccounts.models import AuditEntry
 from mailaccounts.services.trail import audit_export, signatures
 
@@ -31,7 +31,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_select_related = ("actor", "owner")
     list_display_links = ("at",)
     ordering = ("-at", "-pk")
-    search_fields = ("address", "actor__username")
+    search_fields = ("address", f"actor__{USERNAME}")
     fields = ("at", "action", "actor", "owner", "account", "address", "facts", "signed")
 
     def called(self, row: AuditEntry) -> str:

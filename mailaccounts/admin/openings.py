@@ -9,7 +9,7 @@ from django.utils.text import Truncator
 
 from mailaccounts.admin.filters import Choice, when
 from mailaccounts.admin.pages import tell
-from mailaccounts.admin.readonly import ReadOnlyAdmin
+from mailaccounts.admin.readonly import USERNAME, ReadOnlyAdmin
 from mailaccounts.models import BreakGlass
 from mailaccounts.selectors import is_open
 from mailaccounts.services.trail import break_glass
@@ -37,7 +37,7 @@ class BreakGlassAdmin(ReadOnlyAdmin):
     list_display = ("opened_at", "account", "viewer", "until", "ended_at", "why")
     list_filter = (Now, ("opened_at", when("when it was opened")))
     list_select_related = ("account__owner", "viewer")
-    search_fields = ("account__address", "viewer__username")
+    search_fields = ("account__address", f"viewer__{USERNAME}")
     fields = ("account", "owner", "viewer", "reason", "opened_at", "until", "ended_at", "told_at", "looked_at")
     readonly_fields = ("owner", "looked_at")
     actions = ("end_now",)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 else:
     _ModelAdmin, _TabularInline, _Paginator = admin.ModelAdmin, admin.TabularInline, Paginator
 
+USERNAME = get_user_model().USERNAME_FIELD  # what a host calls it; users are searched for by it
 MOST = 2000  # rows that a list leads to: who is looking for something searches and filters
 
 

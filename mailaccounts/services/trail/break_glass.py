@@ -108,8 +108,10 @@ def tell_due() -> int:
 
 
 def called(user: Any) -> str:
-    """Who that is, to an owner."""
-    return user.get_full_name() or user.get_username() if user else "Somebody who isn't a user any more"
+    """Who that is, to an owner; a host's users may have no full name."""
+    if user is None:
+        return "Somebody who isn't a user any more"
+    return str(getattr(user, "get_full_name", str)() or user.get_username())
 
 
 def _handed_over(opening: BreakGlass) -> str:
