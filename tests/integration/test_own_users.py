@@ -31,7 +31,7 @@ call_command("migrate", verbosity=0)
 boss = Member.objects.create(login="boss@desk.example", is_staff=True, is_superuser=True)
 anna = Member.objects.create(login="anna@desk.example")
 account = make_credential(make_account(anna)).account
-message = make_message(account)
+message = make_message(account, has_body=True, body_html='<img data-src="https://pictures.example/one.png">')
 make_outgoing(account)
 client = Client(raise_request_exception=False, headers={"host": "desk.example"})
 answers = {}
@@ -53,6 +53,7 @@ ask(f"/mail/{message.thread_id}/")
 client.force_login(anna)
 for page in ("", "connect/", "receipts/", "1/", "1/ledger/", "1/privacy/", "1/disconnect/"):
     ask(f"/settings/email-accounts/{page}")
+ask(f"/mail/message/{message.pk}/body/?pictures=1")
 ask("/mail/new/")
 ask("/mail/outbox/")
 tasks.tick()

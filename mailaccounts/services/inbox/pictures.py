@@ -48,7 +48,7 @@ def is_remote(address: str) -> bool:
 def sign(message: Message, *, user: Any, number: int) -> str:
     """What names the picture of that ``number`` in the message to ``user``, in an address."""
     until = int(time.time() / PERIOD) + 2
-    return _signer.sign_object([user.pk, message.pk, number, until])
+    return _signer.sign_object([str(user.pk), message.pk, number, until])
 
 
 def find(signed: str) -> Picture | None:
