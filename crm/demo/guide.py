@@ -9,6 +9,8 @@ from email.utils import format_datetime, formataddr, make_msgid
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from crm.demo.world import PROJECT
+
 if TYPE_CHECKING:
     from crm.demo.people import Person
     from crm.demo.start import Running
@@ -24,6 +26,7 @@ def describe(running: Running) -> str:
         ("Ben's mailbox", ben.person.address, ben.person.password),
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    manage = quote(str(PROJECT / "manage.py"))
     table = "\n".join(f"  {what:<{widths[0]}}  {name:<{widths[1]}}  {password}" for what, name, password in rows)
     return f"""
 The demo is at  {running.address}/
@@ -41,11 +44,12 @@ What to try
   4. Press Enter in this terminal: {running.cast.writer.name}, a contact, writes a message.
      A moment later it is on her timeline.
   5. Sign in as {ben.username}, who administers all of this: {running.address}/admin/
+     Mail accounts → Dashboard, in the admin, says whether all is well.
      Settings → Campaigns moves many mailboxes; the invitations are in {running.world.logs / "worker.log"}.
      Organisations, in the admin, lets the CRM into all of them: {ben.person.address} may consent to that,
      and the mailbox that must be refused is {running.cast.canary.address}.
   6. The commands, in another terminal, once a mailbox is connected:
-     ENV_FILE={quote(str(running.world.environment_file))} {quote(sys.executable)} manage.py audit_mailboxes --all
+     ENV_FILE={quote(str(running.world.environment_file))} {quote(sys.executable)} {manage} audit_mailboxes --all
 
 Logs and data are in {running.world.directory}. Ctrl-C stops everything."""
 

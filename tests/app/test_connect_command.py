@@ -150,6 +150,7 @@ def test_the_servers_of_a_known_domain_need_not_be_given(owner: Any, anna: Sandb
 def test_the_servers_of_an_unknown_domain_are_asked_for(owner: Any, anna: SandboxMailbox) -> None:
     done = run(anna, "--json", address="anna@nowhere.example", **{"--imap": "", "--smtp": ""})
     assert (done["status"], done["json"]["error"]["code"]) == (2, "unknown_hosts")
+    assert "Give them with --imap and --smtp" in done["said"]
 
 
 def test_connecting_twice_fails_and_changes_nothing(owner: Any, anna: SandboxMailbox) -> None:
@@ -167,6 +168,7 @@ def test_connecting_twice_fails_and_changes_nothing(owner: Any, anna: SandboxMai
         {"--backend": "unheard-of"},
         {"--secret-file": "/no/such/file"},
         {"--since": "soon"},
+        {"--since": "9999-12-31"},
     ],
 )
 def test_a_wrong_call_is_a_usage_error(owner: Any, anna: SandboxMailbox, changes: dict[str, str]) -> None:

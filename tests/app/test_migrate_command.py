@@ -65,17 +65,20 @@ def test_a_dry_run_for_people_is_a_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "words"),
     [
-        ["--to", "xoauth2"],
-        ["anna@org.test", "--domain", "org.test", "--to", "xoauth2"],
-        ["nobody@org.test", "--to", "xoauth2"],
-        ["--domain", "nowhere.test", "--to", "xoauth2"],
+        (["--to", "xoauth2"], "Name the mailboxes to move"),
+        (["anna@org.test", "--domain", "org.test", "--to", "xoauth2"], "Name the mailboxes to move"),
+        (["nobody@org.test", "--to", "xoauth2"], "no mail account nobody@org.test. Check how it is spelled."),
+        (["--domain", "nowhere.test", "--to", "xoauth2"], "at nowhere.test. Check how it is spelled."),
+        (["--provider", "nosuch", "--to", "xoauth2"], "of nosuch. A provider goes by its slug, such as microsoft."),
     ],
 )
-def test_a_usage_error_is_status_2(arguments: list[str]) -> None:
+def test_a_usage_error_is_status_2_and_says_what_to_do(arguments: list[str], words: str) -> None:
     make_movable("anna@org.test")
-    assert run(*arguments)[0] == 2
+    status, _, said = run(*arguments)
+    assert status == 2
+    assert words in said
 
 
 def test_owners_are_invited_and_the_campaign_has_a_board() -> None:

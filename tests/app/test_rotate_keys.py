@@ -106,6 +106,10 @@ def test_what_can_not_be_opened_is_left_alone_and_counted_by_its_key(settings: S
     line = report["mailaccounts.credential.secret"]
     assert line["missing_keys"] == [Key.parse(lost).key_id]
     assert {name: line[name] for name in counts(0, 0, 0)} == counts(3, 1, 1, unreadable=2)
+    said = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("rotate_keys", stdout=io.StringIO(), stderr=said)
+    assert f"Add what is missing ({Key.parse(lost).key_id}) behind it" in said.getvalue()
     use_keys(settings, *keys(settings), lost)
     assert Credential.objects.get(pk=unreadable.pk).secret.reveal_text() == "lost"
     assert run()[0]["mailaccounts.credential.secret"]["resealed"] == 1

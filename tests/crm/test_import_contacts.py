@@ -122,8 +122,8 @@ def test_json_is_one_object(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "name and email missing"),
-        (b"name,phone\nMaria,1\n", "email missing"),
+        (b"", "name and email are missing"),
+        (b"name,phone\nMaria,1\n", "email is missing"),
         ("name,email\nJos\u00e9,j@c.test\n".encode("latin-1"), "not UTF-8"),
         (b'name,email\n"' + b"x" * 200_000, "field larger than field limit"),
     ],
@@ -151,4 +151,4 @@ def test_standard_input_is_read_for_a_dash() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert b"name and email missing" in done.stderr
+    assert b"name and email are missing" in done.stderr

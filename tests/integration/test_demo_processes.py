@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -129,6 +130,17 @@ def test_a_taken_port_is_passed_over() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert free_port(port) > port
+
+
+def test_without_what_its_world_is_made_of_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("crm.demo.cli.NEEDED", ("waitress", "not_installed_here"))
+    assert main(["--headless", "--directory", str(tmp_path / "demo")]) == 1
+    printed = capsys.readouterr()
+    assert "Run make demo, or pip install '.[sandbox]' first." in printed.err
+    assert json.loads(printed.out)["story"] == "failed"
+    assert not (tmp_path / "demo").exists()
 
 
 def test_a_directory_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:

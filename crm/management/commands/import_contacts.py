@@ -104,7 +104,10 @@ def read_rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.reader(lines, delimiter=";" if header.count(";") > header.count(",") else ",")
     names = [OTHER_NAMES.get(name, name) for name in (cell.strip().lower() for cell in next(reader, []))]
     if missing := [name for name in ("name", "email") if name not in names]:
-        raise CommandError(f"The first line must name the columns; {' and '.join(missing)} missing.", returncode=USAGE)
+        verb = "is" if len(missing) == 1 else "are"
+        raise CommandError(
+            f"The first line must name the columns; {' and '.join(missing)} {verb} missing.", returncode=USAGE
+        )
     return _rows(reader, names)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 from django.db.models import Q
+from django.utils import timezone
 
 from mailaccounts.backends.base import FormBackend
 from mailaccounts.backends.registry import backends
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 
     from mailaccounts.crypto import Secret
     from mailaccounts.services.connecting.detect import Detection
+
+
+class ServersNotGiven(UnknownHosts):
+    """The same for whoever types a command instead of filling in a form."""
+
+    next_step = "Give them with --imap and --smtp; your provider's help pages list them."
 
 
 class Command(OutputCommand):
@@ -81,7 +88,7 @@ class Command(OutputCommand):
             found = detect(address, user_id=owner.pk)
             domain = address.rpartition("@")[2] or address
             if found.imap is None:
-                raise UnknownHosts(domain=domain)
+                raise ServersNotGiven(domain=domain)
             self._tell(found)
             if not found.stays_inside(address):
                 raise HostsUnconfirmed(domain=domain)
@@ -105,9 +112,12 @@ class Command(OutputCommand):
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a date like 2026-01-31") from None
+    if day > timezone.localdate():
+        raise ArgumentTypeError(f"{text} is still to come")
+    return day
 
 
 def _form_backends() -> list[str]:

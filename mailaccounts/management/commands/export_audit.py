@@ -24,10 +24,12 @@ class Command(OutputCommand):
 
     def handle(self, *, since: str | None, until: str | None, account: str | None, **options: Any) -> None:
         entries, looks = AuditEntry.objects.all(), Look.objects.all()
-        if since:
-            entries, looks = entries.filter(at__gte=_day(since)), looks.filter(at__gte=_day(since))
-        if until:
-            end = _day(until) + timedelta(days=1)
+        begin, end = _day(since) if since else None, _day(until) + timedelta(days=1) if until else None
+        if begin and end and begin >= end:
+            raise usage_error(f"{since} comes after {until}. Give the earlier day with --since.")
+        if begin:
+            entries, looks = entries.filter(at__gte=begin), looks.filter(at__gte=begin)
+        if end:
             entries, looks = entries.filter(at__lt=end), looks.filter(at__lt=end)
         if account:
             entries, looks = entries.filter(address__iexact=account), looks.filter(account__address__iexact=account)

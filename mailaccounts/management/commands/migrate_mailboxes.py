@@ -150,9 +150,13 @@ def _accounts(addresses: list[str], options: dict[str, Any]) -> Any:
     chosen = Selection(provider=options["provider"], domain=options["domain"], addresses=tuple(addresses))
     found = chosen.accounts()
     if unknown := chosen.unknown(found):
-        raise usage_error(f"There is no mail account {', '.join(unknown)}.")
+        raise usage_error(f"There is no mail account {', '.join(unknown)}. Check how it is spelled.")
     if not found:
-        raise usage_error("No mail account is like that.")
+        raise usage_error(
+            f"There is no mail account at {options['domain']}. Check how it is spelled."
+            if options["domain"]
+            else f"There is no mail account of {options['provider']}. A provider goes by its slug, such as microsoft."
+        )
     return found
 
 

@@ -38,6 +38,8 @@ class Command(OutputCommand):
             self.table(HEADS, [_row(report) for report in reports])
         if not all(report.is_done for report in reports):
             self.stderr.write("Some secrets aren't under the first key yet: keep the other keys.")
+            if missing := sorted({key for report in reports for key in report.missing_keys}):
+                self.stderr.write(f"Add what is missing ({', '.join(missing)}) behind it, and run this again.")
             sys.exit(FAILED)
 
     def _tell(self, column: str, resealed: int) -> None:
