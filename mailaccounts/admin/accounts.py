@@ -61,9 +61,7 @@ class FolderInline(ReadOnlyInline):
 @admin.register(MailAccount)
 class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
     nothing = "No mailbox is connected yet. Users connect theirs in Settings → Email accounts."
-    list_display = (
-        *("address", "state", "last_sync", "next_sync", "last_message", "sign_in", "provider", "owner", "connected"),
-    )
+    list_display = ("mailbox", "state", "synced", "last_message", "sign_in")
     actions = ("sync_now", "pause", "resume", "probe", "ask_owner", "migrate", "off_board")
     list_filter = (State, Course, Helps, SignsInWith, Provider, ("created_at", when("when it was connected")))
     list_select_related = ("owner",)
@@ -113,6 +111,10 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
 
     # --- columns -------------------------------------------------------------------------------------------
 
+    @admin.display(description="Mailbox", ordering="address")
+    def mailbox(self, account: MailAccount) -> str:
+        return _over(account.address, f"{account.owner.get_username()}, connected {_ago(account.created_at)}")
+
     @admin.display(description="Reads from")
     def reads_from(self, account: MailAccount) -> str:
         return _server(account.imap_host, account.imap_port, account.imap_security)
@@ -128,52 +130,48 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
         else:
             looks = "state-bad" if account.status in NEEDS_SOMEBODY else ""
             words = WORDS.get(account.status, account.status)
-        trouble = self.trouble(account)
-        shown = format_html('<span class="{}">{}</span>', looks, words)
-        return format_html('{}<br><span class="quiet">{}</span>', shown, trouble) if trouble else shown
+        return _over(format_html('<span class="{}">{}</span>', looks, words), _trouble(account))
 
-    @admin.display(description="Signs in with")
+    @admin.display(description="Sign-in", ordering="imap_host")
     def sign_in(self, account: Any) -> str:
-        """The kind of credential, and the registration where it is a consent."""
-        for credential in account.in_use:
-            if credential.grant:
-                return f"{credential.grant.client.name} (OAuth)"
-            return _label(credential.backend)
-        return NOTHING
-
-    @admin.display(description="Provider", ordering="imap_host")
-    def provider(self, account: MailAccount) -> str:
+        """The kind of credential, and the registration where it is a consent, over the provider."""
         preset = provider_of(account)
-        return preset.label if preset else account.imap_host
+        how = next((_way(credential) for credential in account.in_use), NOTHING)
+        return _over(how, preset.label if preset else account.imap_host)
 
-    @admin.display(description="Last message", ordering="last_mail_at")
+    @admin.display(description="Last mail", ordering="last_mail_at")
     def last_message(self, account: MailAccount) -> str:
         return _ago(account.last_mail_at)
 
     @admin.display(description="Last sync", ordering="last_sync_at")
-    def last_sync(self, account: MailAccount) -> str:
-        return _ago(account.last_sync_at)
+    def synced(self, account: MailAccount) -> str:
+        return _over(_ago(account.last_sync_at), _next_sync(account))
 
-    @admin.display(description="Next sync", ordering="next_sync_at")
-    def next_sync(self, account: MailAccount) -> str:
-        now = timezone.now()
-        if account.lease_until and account.lease_until > now:
-            return "running"
-        if account.paused_at or account.next_sync_at is None:
-            return NOTHING
-        if account.next_sync_at <= now:
-            return f"due, {_ago(account.next_sync_at)}"
-        return f"in {timeuntil(account.next_sync_at, now, depth=1)}"
 
-    @admin.display(description="Error", ordering="failures")
-    def trouble(self, account: MailAccount) -> str:
-        if not account.status_code:
-            return ""
-        return f"{account.status_code}, {account.failures} in a row" if account.failures > 1 else account.status_code
+def _over(first: str, second: str) -> str:
+    """Two things in one cell; the second is left out where there is none."""
+    return format_html('{}<br><span class="quiet">{}</span>', first, second) if second else first
 
-    @admin.display(description="Connected", ordering="created_at")
-    def connected(self, account: MailAccount) -> str:
-        return _ago(account.created_at)
+
+def _next_sync(account: MailAccount) -> str:
+    now = timezone.now()
+    if account.lease_until and account.lease_until > now:
+        return "running now"
+    if account.paused_at or account.next_sync_at is None:
+        return ""
+    if account.next_sync_at <= now:
+        return f"due, {_ago(account.next_sync_at)}"
+    return f"next in {timeuntil(account.next_sync_at, now, depth=1)}"
+
+
+def _trouble(account: MailAccount) -> str:
+    if not account.status_code:
+        return ""
+    return f"{account.status_code}, {account.failures} in a row" if account.failures > 1 else account.status_code
+
+
+def _way(credential: Credential) -> str:
+    return f"{credential.grant.client.name} (OAuth)" if credential.grant else _label(credential.backend)
 
 
 def _label(slug: str) -> str:
