@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseNotAllowed, StreamingHttpResponse
-from django.urls import path
+from django.http import HttpRequest, HttpResponseNotAllowed, HttpResponseRedirect, StreamingHttpResponse
+from django.urls import path, reverse
 
 from mailaccounts.admin.filters import titled, when
 from mailaccounts.admin.readonly import USERNAME, ReadOnlyAdmin
@@ -54,7 +55,10 @@ class AuditEntryAdmin(ReadOnlyAdmin):
             return HttpResponseNotAllowed(["POST"])
         form = "json" if request.POST.get("form") == "json" else "csv"
         content_type, write = FORMS[form]
-        listed = self.get_changelist_instance(request).get_queryset(request)
+        try:
+            listed = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:  # the list says so
+            return HttpResponseRedirect(f"{reverse('admin:mailaccounts_auditentry_changelist')}?e=1")
         audit_export.note(actor=request.user, form=form)
         response = StreamingHttpResponse(write(audit_export.lines(listed)), content_type=content_type)
         response["Content-Disposition"] = f'attachment; filename="audit-trail.{form}"'

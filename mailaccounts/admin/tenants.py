@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.html import format_html
 
@@ -62,7 +61,7 @@ class TenantAccessAdmin(_ModelAdmin):
         if asked_again:
             return asked_again
         if request.method == "POST":
-            client = get_object_or_404(OAuthClient, pk=request.POST.get("client"))
+            client = pages.found(OAuthClient.objects.all(), request.POST.get("client", ""))
             try:
                 return self._let_in(request, client)
             except MailAccountsError as error:
@@ -161,7 +160,7 @@ class TenantAccessAdmin(_ModelAdmin):
     def _access(self, request: HttpRequest, pk: str) -> TenantAccess:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        access: TenantAccess = get_object_or_404(TenantAccess.objects.select_related("client"), pk=pk)
+        access: TenantAccess = pages.found(TenantAccess.objects.select_related("client"), pk)
         return access
 
     def _to(self, access: TenantAccess) -> HttpResponse:

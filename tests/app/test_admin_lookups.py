@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mailaccounts.models import AuditEntry
 from tests.app.builders import make_account, make_grant, make_outgoing
 from tests.app.staff import make_staff
 
@@ -45,6 +46,20 @@ def test_what_is_the_owners_of_an_account_is_not_asked_for(support: Client, quer
 def test_what_is_sealed_is_not_asked_for(support: Client, column: str, lookup: str) -> None:
     make_grant()
     assert support.get(f"/admin/mailaccounts/grant/?{column}__{lookup}=v1").status_code == 400
+
+
+def test_a_key_that_can_be_none_is_not_found(boss: Client) -> None:
+    assert boss.get("/admin/mailaccounts/tenantaccess/abc/change/").status_code == 404
+    for more in ({}, {"allow": "1"}):
+        assert boss.post("/admin/mailaccounts/tenantaccess/add/", {"client": "abc", **more}).status_code == 404
+    assert boss.post("/admin/mailaccounts/tenantaccess/add/").status_code == 404
+
+
+@pytest.mark.parametrize("query", ["nope=1", "at__gte=yesterday"])
+def test_a_trail_that_can_not_be_narrowed_down_so_is_not_exported(boss: Client, query: str) -> None:
+    answer = boss.post(f"/admin/mailaccounts/auditentry/export/?{query}", {"form": "csv"})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/mailaccounts/auditentry/?e=1")
+    assert not AuditEntry.objects.exists()
 
 
 @pytest.mark.parametrize(
