@@ -11,7 +11,8 @@ import re
 
 GONE = "…"
 
-_ADDRESS = re.compile(r"[^\s<>()\"',;:=]+@[\w.-]+")
+_PART = r"[^\s<>()\"',;:=]"
+_ADDRESS = re.compile(rf"(?<!{_PART}){_PART}+@[\w.-]+")  # looked for where a word begins, or long ones took forever
 
 _NAMES = (
     r"(?:access|refresh|id)_token|client_(?:secret|assertion)|code_verifier|assertion|password|passwd|passphrase"

@@ -6,10 +6,11 @@ import base64
 import io
 import logging
 import sys
+import time
 
 import pytest
 
-from mailaccounts.redact import RedactingFilter, scrub
+from mailaccounts.redact import RedactingFilter, clean, scrub
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl"
 OPAQUE = "M.C5_BAY.0.U.-Cx!mQ9~opaque*refresh"
@@ -94,6 +95,14 @@ def test_addresses_go_too_whoever_says_them(logged: tuple[logging.Logger, io.Str
         )
     assert not any(each in written.getvalue() for each in ("anna", "bücher", "zoe", "@"))
     assert "imap.example.org answered SELECT with NO: '<…>: no such user'" in written.getvalue()
+
+
+@pytest.mark.parametrize("word", ["a", "eyJ", "secret", "a@", "://", "://b:", 'x="', "AUTH ", " LOGIN "])
+def test_a_line_of_any_length_is_cleaned_at_once(word: str) -> None:
+    """Anybody can have a path of this length logged."""
+    began = time.monotonic()
+    clean(word * (400_000 // len(word)))
+    assert time.monotonic() - began < 5
 
 
 def test_a_traceback_and_its_causes_are_scrubbed(logged: tuple[logging.Logger, io.StringIO]) -> None:
