@@ -251,6 +251,23 @@ def test_a_conversation_that_a_sync_merges_into_another_while_it_is_marked_is_no
     assert answer.status_code == 404
 
 
+def test_what_a_sync_finds_while_a_conversation_is_flagged_is_not_forgotten(
+    client: Client, account: MailAccount
+) -> None:
+    thread = put(account, "First")
+
+    def is_answered_elsewhere(execute: Any, sql: str, *rest: Any) -> Any:
+        done = execute(sql, *rest)
+        if sql.startswith('INSERT INTO "mailaccounts_mailaction"'):
+            MessageUid.objects.update(flags="\\Answered \\Seen", seen=True)
+        return done
+
+    with connection.execute_wrapper(is_answered_elsewhere):
+        press(client, "flag", thread)
+    assert MessageUid.objects.get().flags == "\\Answered \\Flagged \\Seen"
+    assert not is_unread(thread)
+
+
 def test_nobody_acts_on_anothers_mail(client: Client, account: MailAccount) -> None:
     thread = put(account, "First")
     request = actions.mark(account.owner, [thread.pk], Act.FLAG)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 
 from crm import inbox_words
 from mailaccounts import tasks
@@ -125,6 +126,24 @@ def test_what_stays_where_it_was_though_the_server_said_yes_shows_there(at: Any)
         tasks.act(account.pk)
     assert lying(thread) == ["INBOX"]
     assert [each.code for each in actions.refused(account.owner)] == ["change_refused"]
+
+
+def test_what_lies_at_a_number_since_the_folder_was_made_anew_is_left_alone_in_the_old_one(at: Any) -> None:
+    with at(lambda peer: play(peer, {})) as server:
+        account, thread = one_message(server)
+        actions.mark(account.owner, [thread.pk], Act.READ)
+
+        def a_sync_has_opened_the_new_one(execute: Any, sql: str, *rest: Any) -> Any:
+            if sql.startswith("SELECT") and "mailaccounts_messageuid" in sql:
+                account.folders.filter(name="INBOX").update(uidvalidity=2)
+                MessageUid.objects.update(uidvalidity=2, uid=77)
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(a_sync_has_opened_the_new_one):
+            tasks.act(account.pk)
+        heard = server.heard
+    assert b"STORE" not in heard
+    assert [each.code for each in actions.refused(account.owner)] == ["changed_meanwhile"]
 
 
 def test_two_messages_said_to_lie_at_one_place_are_left_to_the_next_sync(at: Any) -> None:

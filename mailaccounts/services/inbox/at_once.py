@@ -35,13 +35,14 @@ def places_of(action: MailAction) -> QuerySet[MessageUid]:
 
 
 def show(action: MailAction, places: Iterable[MessageUid]) -> None:
-    """Shows these messages as if the action were done."""
+    """Shows these messages as if the action were done. They are read anew, for a sync may have been at them."""
+    lying = MessageUid.objects.filter(pk__among={place.pk for place in places})
     if action.act != Act.MOVE:
-        _flag(Act(action.act), places)
+        _flag(Act(action.act), lying)
     elif action.folder.role == FolderRole.ALL:
-        _relabel(places, take=action.label, put=action.target)
+        _relabel(lying, take=action.label, put=action.target)
     else:
-        MessageUid.objects.filter(pk__in=[place.pk for place in places]).update(moving_to=action.target)
+        lying.update(moving_to=action.target)
     summaries.refresh_of(action.account_id, action.messages)
 
 

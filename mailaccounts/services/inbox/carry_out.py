@@ -94,7 +94,8 @@ def _claim(account_id: int) -> MailAction | None:
 def _work_on(session: ImapSession, action: MailAction, *, follows: bool = True) -> None:
     """Does it in the mailbox, and notes here what became of it. ChangedMeanwhile, and what a session raises."""
     state = session.select(action.folder.name, readonly=False)
-    lying = list(at_once.places_of(action).exclude(LEFT)) if state.uidvalidity == action.folder.uidvalidity else []
+    known = at_once.places_of(action).filter(uidvalidity=state.uidvalidity)  # of the folder that is open, and no later
+    lying = list(known.exclude(LEFT))
     uids = [place.uid for place in lying]
     if not uids and _is_back(session, action):
         _note_marks(action, {})
