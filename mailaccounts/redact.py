@@ -22,7 +22,7 @@ _VALUE = r"b?\"(?:[^\"\\]|\\.)*\"|b?'(?:[^'\\]|\\.)*'|[^\s\"'&,;)}\]]+"
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # Tokens by their looks: JSON web tokens, and the base64 of "user=", with which every XOAUTH2 response begins.
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), GONE),
+    (re.compile(r"\beyJ[\w-]{8,8192}+\.[\w-]+(?:\.[\w-]*)?"), GONE),
     (re.compile(r"\bdXNlcj[A-Za-z0-9+/_-]+=*"), GONE),
     # Authorization headers and SASL responses (RFC 6750, RFC 7617, RFC 4954, RFC 9051 §6.2.2).
     (re.compile(r"(?i)\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {GONE}"),
