@@ -124,6 +124,28 @@ def test_the_command_stops_when_told_to(sandbox_directory: Path, how: str) -> No
         wait_until_gone(started)
 
 
+def test_a_second_one_in_the_same_directory_is_refused_and_the_first_stays_as_it_was(sandbox_directory: Path) -> None:
+    with command(sandbox_directory, "--imap", "pymap") as first:
+        trusted = Path(announcement(first)["environment"]["MAILACCOUNTS_CA_BUNDLE"])
+        before = trusted.read_bytes()
+        with command(sandbox_directory, "--imap", "pymap") as second:
+            _, said = second.communicate()
+        assert second.returncode == 1
+        assert said.startswith("A sandbox is already running in ")
+        assert trusted.read_bytes() == before
+
+
+def test_where_only_the_product_is_installed_the_command_says_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "trustme.py").write_text("raise ModuleNotFoundError(name='trustme')")
+    done = subprocess.run(
+        [*COMMAND, "--directory", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "The sandbox needs trustme. Run pip install '.[sandbox]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_command_says_where_everything_is_and_no_secret(sandbox_directory: Path) -> None:
     user = new_user()
     users = sandbox_directory / "users-to-be.json"

@@ -7,14 +7,20 @@ its servers along. Exit status 1, with a sentence on standard error, when it can
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mailaccounts.testing.sandbox import Sandbox, SandboxError, SandboxUser
 from mailaccounts.testing.sandbox.users import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SECRET = "_CLIENT_SECRET"
 
@@ -25,12 +31,13 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told_to_stop.set())
     try:
-        with Sandbox(
-            options.directory,
-            imap=options.imap,
-            users=read_users(options.users),
-            redirect_uris=options.redirect_uri or (),
-        ) as sandbox:
+        users = read_users(options.users)
+        with (
+            taken(options.directory),
+            Sandbox(
+                options.directory, imap=options.imap, users=users, redirect_uris=options.redirect_uri or ()
+            ) as sandbox,
+        ):
             sys.stdout.write(json.dumps(announcement(sandbox)) + "\n")
             sys.stdout.flush()
             threading.Thread(target=wait_for_end_of_input, args=(told_to_stop,), daemon=True).start()
@@ -51,6 +58,24 @@ def parse_arguments() -> argparse.Namespace:
         "--redirect-uri", action="append", help="the CRM's callback, instead of any port of localhost; may be repeated"
     )
     return parser.parse_args()
+
+
+@contextmanager
+def taken(directory: Path) -> Iterator[None]:
+    """Holds the directory for this process: another's certificates would end the trust in those of one that runs."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / "lock").open("w")
+    except OSError as error:
+        raise SandboxError(f"{directory} can't be made: {error.strerror}") from None
+    with file as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SandboxError(
+                f"A sandbox is already running in {directory}. Stop it, or give this one a directory of its own."
+            ) from None
+        yield
 
 
 def read_users(path: Path | None) -> list[SandboxUser]:
