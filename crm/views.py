@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db import IntegrityError
 from django.db.models import Q
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -76,8 +77,8 @@ def edit_contact(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         form = ContactForm.reshaped(request.POST, instance=found)
     else:
         form = ContactForm(request.POST or None, instance=found)
-        if request.method == "POST" and form.is_valid():
-            return _saved(request, form)
+        if request.method == "POST" and form.is_valid() and (done := _saved(request, form)):
+            return done
     return render(request, "crm/contact_form.html", {"form": form, "contact": found})
 
 
@@ -87,13 +88,18 @@ def edit_company(request: HttpRequest, pk: int) -> HttpResponse:
     """Corrects a company's name and its domains."""
     found = get_object_or_404(Company, pk=pk)
     form = CompanyForm(request.POST or None, instance=found)
-    if request.method == "POST" and form.is_valid():
-        return _saved(request, form)
+    if request.method == "POST" and form.is_valid() and (done := _saved(request, form)):
+        return done
     return render(request, "crm/company_form.html", {"form": form, "company": found})
 
 
-def _saved(request: HttpRequest, form: ContactForm | CompanyForm) -> HttpResponse:
-    saved = form.save()
+def _saved(request: HttpRequest, form: ContactForm | CompanyForm) -> HttpResponse | None:
+    """Where it goes on; None when somebody was quicker, and the form says with what."""
+    try:
+        saved = form.save()
+    except IntegrityError:
+        form.full_clean()
+        return None
     messages.success(request, f"{saved.name} is saved.")
     return left_behind_by(request, form.removed) or redirect(saved)
 

@@ -160,6 +160,24 @@ def test_an_answer_begins_with_whom_it_is_for_and_what_was_said(client: Client, 
     assert client.get(f"/mail/message/{message.pk}/reply/").status_code == 405
 
 
+def test_an_alias_that_is_asked_for_twice_at_once_is_one(client: Client, account: MailAccount) -> None:
+    def is_asked_for_in_another_tab(execute: Any, sql: str, *rest: Any) -> Any:
+        done = execute(sql, *rest)
+        if (
+            sql.startswith("SELECT")
+            and 'FROM "mailaccounts_alias"' in sql
+            and "COUNT" not in sql
+            and not account.aliases.count()
+        ):
+            account.aliases.create(address="sales@example.test")
+        return done
+
+    with connection.execute_wrapper(is_asked_for_in_another_tab):
+        client.post(f"/settings/email-accounts/{account.pk}/aliases/", {"address": "Sales@example.test"})
+    assert account.aliases.get().address == "sales@example.test"
+    assert Outgoing.objects.get().state == OutgoingState.QUEUED
+
+
 def test_an_answer_to_an_alias_comes_from_it(client: Client, account: MailAccount) -> None:
     account.aliases.create(address="Sales@example.test", proven_at=timezone.now())
     message = store_message(account, sender="maria@c.test", to="sales@example.test")

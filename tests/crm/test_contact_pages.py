@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from crm.forms import ContactForm
 from crm.models import Company, Contact
 from tests.app.builders import make_account, make_user
 from tests.crm.builders import make_contact, store_message
@@ -118,6 +119,21 @@ def test_what_is_wrong_is_said_beside_the_field(signed_in: Client, data: dict[st
     page = signed_in.post("/contacts/add/", data).content.decode()
     assert sentence in page
     assert 'aria-invalid="true"' in page
+    assert Contact.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_adds_somebody_a_moment_after_another_is_told_so(
+    signed_in: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = ContactForm.is_valid
+
+    def and_another_was_quicker(form: ContactForm) -> bool:
+        return judged(form) and make_contact("maria@customer.test") is not None
+
+    monkeypatch.setattr(ContactForm, "is_valid", and_another_was_quicker)
+    answer = signed_in.post("/contacts/add/", {"name": "Maria", "email": "Maria+news@customer.test"})
+    assert "There is a contact with this address already." in answer.content.decode()
     assert Contact.objects.count() == 1
 
 

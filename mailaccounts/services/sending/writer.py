@@ -45,9 +45,8 @@ def add_alias(account: MailAccount, address: str, *, link: Callable[[str], str])
     address is none, or the account can't send."""
     wire_address(address)
     with transaction.atomic():
-        alias = Alias.objects.filter(account=account, address__iexact=address.strip()).first()
-        if alias is None:
-            alias = Alias.objects.create(account=account, address=address.strip())
+        written = address.strip()
+        alias, _ = Alias.objects.get_or_create(account=account, address__iexact=written, defaults={"address": written})
         if alias.proven_at is None:
             _mail(alias, link(signing.dumps([alias.pk, alias.address], salt=SALT)))
     return alias
