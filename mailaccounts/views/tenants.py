@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
@@ -34,7 +35,10 @@ def begin(request: Request) -> HttpResponse:
     _insist_on_leave(request)
     if request.method != "POST":
         return redirect(BACK)
-    client = get_object_or_404(OAuthClient, pk=request.POST.get("client"))
+    try:
+        client = get_object_or_404(OAuthClient, pk=request.POST.get("client"))
+    except ValidationError:  # no key at all
+        raise Http404 from None
     redirect_uri = request.build_absolute_uri(reverse("mailaccounts:admin_consent", args=[client.provider]))
     try:
         return _leave(request, admin_consent.begin(client, user=request.user, redirect_uri=redirect_uri))

@@ -53,6 +53,7 @@ def test_a_key_that_can_be_none_is_not_found(boss: Client) -> None:
     for more in ({}, {"allow": "1"}):
         assert boss.post("/admin/mailaccounts/tenantaccess/add/", {"client": "abc", **more}).status_code == 404
     assert boss.post("/admin/mailaccounts/tenantaccess/add/").status_code == 404
+    assert boss.post("/oauth/admin-consent/", {"client": "abc"}).status_code == 404
 
 
 @pytest.mark.parametrize("query", ["nope=1", "at__gte=yesterday"])
