@@ -82,7 +82,7 @@ def show_message(request: Request, pk: int) -> HttpResponse:
             raise Http404
         messages.success(request, NOW_SHOWN[shown])
     back = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+    if back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         return redirect(back)
     return redirect("mailaccounts:privacy", message.account_id)
 

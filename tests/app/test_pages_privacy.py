@@ -142,7 +142,7 @@ def test_a_message_that_is_erased_this_moment_is_neither_hidden_nor_revealed(acc
     assert not AuditEntry.objects.filter(action=AuditAction.SHOWN).exists()
 
 
-@pytest.mark.parametrize("away", ["https://evil.test/", "//evil.test/", "javascript:alert(1)", ""])
+@pytest.mark.parametrize("away", ["https://evil.test/", "//evil.test/", "javascript:alert(1)", "x", ""])
 def test_no_answer_leads_away_from_here(client: Client, account: MailAccount, away: str) -> None:
     message = make_message(account)
     response = client.post(f"/mail/message/{message.pk}/show/", {"shown": "hidden", "next": away})
