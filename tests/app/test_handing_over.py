@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 
 from mailaccounts import selectors, tasks
 from mailaccounts.admin import off_boarding
+from mailaccounts.crypto import Secret
+from mailaccounts.errors import AccountChanged
 from mailaccounts.hooks import Hooks
+from mailaccounts.mail.types import FolderState
 from mailaccounts.models import AccountStatus, Folder, MailAccount, Message, Outgoing, Role, Shown, Visibility
 from mailaccounts.selectors import Access
-from mailaccounts.services.connecting import handing_over
+from mailaccounts.services.connecting import connect, handing_over
 from mailaccounts.services.connecting.disconnect import Reason, cut
 from mailaccounts.services.connecting.receipt import Receipt
 from mailaccounts.services.limits import lease
+from mailaccounts.services.signing_in.login import Proof
 from mailaccounts.services.storing import removal
 from tests.app.builders import make_account, make_credential, make_outgoing, make_user
 from tests.app.staff import make_staff
@@ -95,6 +100,26 @@ def test_the_heir_sees_what_colleagues_saw_and_nothing_else_is_left(
     for name in ("account", "privacy", "keeping", "reconnect", "disconnect"):
         assert client.get(reverse(f"mailaccounts:{name}", args=[account.pk])).status_code == 404, name
     make_account(heir, address=account.address)
+
+
+def test_whoever_was_about_to_reconnect_it_doesnt_any_more(
+    account: MailAccount, heir: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(account)
+
+    def is_handed_over_meanwhile(**_: Any) -> Proof:
+        assert handing_over.begin(account.pk, heir=heir)
+        tasks.hand_over(account.pk)
+        inbox = FolderState(uidvalidity=1, uidnext=1, exists=0)
+        return Proof(at=timezone.now(), capabilities=frozenset(), inbox=inbox, smtp=True)
+
+    monkeypatch.setattr(connect, "verify", is_handed_over_meanwhile)  # which takes a while
+    as_it_was = MailAccount.objects.get()
+    with pytest.raises(AccountChanged):
+        connect.reconnect(as_it_was, backend="password", username="", secret=Secret("typed"))
+    account.refresh_from_db()
+    assert (account.owner, account.status) == (heir, AccountStatus.DISCONNECTED)
+    assert not account.credentials.exists()
 
 
 def test_nothing_names_whom_a_message_went_to_unseen(account: MailAccount, heir: Any) -> None:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 def lock(account: MailAccount) -> MailAccount:
     """The account as it stands now, locked until the transaction ends; AccountChanged when it is gone or on its way
-    out, or was disconnected since ``account`` was read."""
+    out, or was disconnected or handed over since ``account`` was read."""
     locked = MailAccount.objects.select_for_update().filter(pk=account.pk).first()
-    if locked is None or locked.is_erasing:
+    if locked is None or locked.is_erasing or locked.owner_id != account.owner_id:
         raise AccountChanged(address=account.address)
     if AccountStatus.DISCONNECTED == locked.status != account.status:
         raise AccountChanged(address=account.address)
