@@ -37,7 +37,7 @@ def quarantine(request: Request, pk: int) -> HttpResponse:
 def _try_again(request: Request, account: MailAccount) -> HttpResponse:
     waiting = selectors.quarantined_of(account)
     if one := request.POST.get("one", ""):
-        waiting = waiting.filter(pk=key_in(one))
+        waiting = waiting.filter(pk=key_in(one) or 0)
     if release(waiting):
         messages.success(request, "They are tried again with the sync that has just been queued.")
     else:
