@@ -84,3 +84,8 @@ def deactivated(path: str = "") -> Q:
 def is_deactivated(user: Any) -> bool:
     """Whether this one was, as was read of them."""
     return not getattr(user, "is_active", True)
+
+
+def is_staff_with(user: Any, permission: str) -> bool:
+    """Whether this one is staff with the permission. A host without Django's admin may know no staff: nobody is."""
+    return bool(getattr(user, "is_staff", False) and user.has_perm(permission))

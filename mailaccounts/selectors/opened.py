@@ -8,7 +8,7 @@ from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from mailaccounts.models import ERASING, BreakGlass, MailAccount
-from mailaccounts.selectors.accounts import deactivated, is_deactivated
+from mailaccounts.selectors.accounts import deactivated, is_deactivated, is_staff_with
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -27,7 +27,7 @@ def of_present_owner() -> Q:
 def may_open(user: Any) -> bool:
     """Whether ``user`` is staff with the permission. Asked each time that they are shown something: whoever loses
     it, or is deactivated, sees nothing from then on. No query for people who aren't staff."""
-    return bool(not is_deactivated(user) and user.is_staff and user.has_perm("mailaccounts.open_mail"))
+    return not is_deactivated(user) and is_staff_with(user, "mailaccounts.open_mail")
 
 
 def openable_by(user: Any) -> QuerySet[MailAccount]:

@@ -55,7 +55,9 @@ def administrators(view: View) -> View:
 
     @wraps(view)
     def wrapped(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not (request.user.is_staff and request.user.has_perm("mailaccounts.change_migrationrun")):
+        if not (
+            getattr(request.user, "is_staff", False) and request.user.has_perm("mailaccounts.change_migrationrun")
+        ):
             raise Http404
         asked = hooks().reauthenticate(request) if request.method == "POST" else None
         return asked or view(request, *args, **kwargs)

@@ -81,7 +81,7 @@ def _say(request: HttpRequest, error: MailAccountsError) -> HttpResponse:
 
 def _insist_on_leave(request: HttpRequest) -> None:
     """For staff who may let organisations in."""
-    if not (request.user.is_staff and request.user.has_perm("mailaccounts.add_tenantaccess")):
+    if not (getattr(request.user, "is_staff", False) and request.user.has_perm("mailaccounts.add_tenantaccess")):
         raise PermissionDenied
 
 

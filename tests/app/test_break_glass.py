@@ -93,6 +93,20 @@ def test_it_takes_the_permission_a_reason_and_somebody_elses_mailbox(account: Ma
         open_mail(account, jo)
 
 
+def test_where_a_host_knows_no_staff_nobody_may_and_no_page_breaks(
+    account: MailAccount, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: Any) -> None:
+        raise AttributeError("is_staff")
+
+    message = make_message(account)
+    client.force_login(account.owner)
+    monkeypatch.setattr(type(account.owner), "is_staff", property(unknown, lambda *_: None))
+    assert client.get(f"/mail/{message.thread_id}/").status_code == 200
+    assert client.get("/settings/email-accounts/campaigns/").status_code == 404
+    assert client.get(f"/mail/opened/{account.pk}/").status_code == 404
+
+
 def test_the_longest_time_is_for_the_installation_to_say(settings: SettingsWrapper) -> None:
     assert break_glass.spans() == [15, 60, 240]
     settings.MAILACCOUNTS = {**settings.MAILACCOUNTS, "OPEN_MAIL_MINUTES": 30}
