@@ -55,9 +55,7 @@ def administrators(view: View) -> View:
 
     @wraps(view)
     def wrapped(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not (
-            getattr(request.user, "is_staff", False) and request.user.has_perm("mailaccounts.change_migrationrun")
-        ):
+        if not selectors.is_staff_with(request.user, "mailaccounts.change_migrationrun"):
             raise Http404
         asked = hooks().reauthenticate(request) if request.method == "POST" else None
         return asked or view(request, *args, **kwargs)

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
+from mailaccounts import selectors
 from mailaccounts.errors import ConsentExpired, MailAccountsError
 from mailaccounts.models import OAuthClient
 from mailaccounts.services.consents import admin_consent
@@ -81,7 +82,7 @@ def _say(request: HttpRequest, error: MailAccountsError) -> HttpResponse:
 
 def _insist_on_leave(request: HttpRequest) -> None:
     """For staff who may let organisations in."""
-    if not (getattr(request.user, "is_staff", False) and request.user.has_perm("mailaccounts.add_tenantaccess")):
+    if not selectors.is_staff_with(request.user, "mailaccounts.add_tenantaccess"):
         raise PermissionDenied
 
 
