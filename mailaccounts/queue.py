@@ -26,6 +26,7 @@ from mailaccounts import __version__, logs
 from mailaccounts.models import Beat
 
 ALIVE_SECONDS = 60.0
+IDLE = -1  # the timer of a worker that isn't at work, in django-q2
 SLOW_SECONDS, REST_SECONDS = 1.0, 10.0  # a broker that took that long to fail isn't asked again for this long
 
 logger = logging.getLogger(__name__)
@@ -131,12 +132,31 @@ post_execute_in_worker.connect(_leave_to_other, dispatch_uid="mailaccounts.queue
 
 class Sentinel(cluster.Sentinel):  # type: ignore[misc]  # the package has no types
     """What guards the workers of a cluster: these know when it is told to stop, and what none of them has begun with
-    goes back to the broker, so that it stops soon and others go on."""
+    goes back to the broker, so that it stops soon and others go on. One that is killed costs no other its work."""
 
     def start(self) -> None:
         global _stop  # the workers are forked from here
         _stop = self.stop_event
         super().start()
+
+    def reincarnate(self, process: Any) -> None:
+        if process in self.pool and _was_killed(process):
+            self._free_queue()
+        super().reincarnate(process)
+
+    def _free_queue(self) -> None:
+        """Of the workers that wait for a job one has the queue's lock. When it is killed nobody else gets a job, for a
+        semaphore knows no owner: so all that wait are ended, and new ones take their places; if the lock is taken
+        still, then by the dead."""
+        lock = self.task_queue._rlock
+        while not lock.acquire(timeout=0.5):
+            waiting = [each for each in self.pool if each.is_alive() and each.timer.value == IDLE]
+            if not waiting:
+                break
+            for each in waiting:
+                each.kill()
+                each.join()
+        lock.release()
 
     def stop(self) -> None:
         self.event_out.set()
@@ -155,6 +175,11 @@ class Sentinel(cluster.Sentinel):  # type: ignore[misc]  # the package has no ty
             return
         if task.get("ack_id"):
             self.broker.acknowledge(task["ack_id"])
+
+
+def _was_killed(worker: Any) -> bool:
+    """By somebody else while it waited for a job; one that is at work has no lock."""
+    return (worker.exitcode or 0) < 0 and worker.timer.value == IDLE
 
 
 _stop: Any = None

@@ -9,8 +9,10 @@ from django.db import connection
 
 from crm import inbox_words
 from mailaccounts import tasks
+from mailaccounts.errors import ChangeRefused, ConnectionTimedOut
 from mailaccounts.models import Act, ActionState, MailAccount, MessageUid, Thread
 from mailaccounts.services.inbox import actions
+from mailaccounts.services.signing_in import login
 from tests.acting import lying, states
 from tests.app.builders import make_account, make_credential
 from tests.crm.builders import store_message
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_django.fixtures import SettingsWrapper
 
+    from mailaccounts.errors import MailAccountsError
     from tests.integration.hostile import Authority
 
 pytestmark = pytest.mark.usefixtures("contact")
@@ -144,6 +147,24 @@ def test_what_lies_at_a_number_since_the_folder_was_made_anew_is_left_alone_in_t
         heard = server.heard
     assert b"STORE" not in heard
     assert [each.code for each in actions.refused(account.owner)] == ["changed_meanwhile"]
+
+
+@pytest.mark.parametrize("error", [ConnectionTimedOut(host="h", port=993), ChangeRefused(host="h")])
+def test_what_another_worker_has_done_is_not_done_again_by_one_that_was_taken_for_lost(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch, error: MailAccountsError
+) -> None:
+    account = make_account()
+    thread = store_message(account, sender=CONTACT, to=account.address).thread
+    actions.mark(account.owner, [thread.pk], Act.READ)
+
+    def and_fails_long_after(account: MailAccount) -> None:
+        account.actions.update(state=ActionState.DONE, worked_until=None)
+        raise error
+
+    monkeypatch.setattr(login, "open_imap", and_fails_long_after)
+    tasks.act(account.pk)
+    thread.refresh_from_db()
+    assert (states(), thread.unread) == ([ActionState.DONE], 0)
 
 
 def test_two_messages_said_to_lie_at_one_place_are_left_to_the_next_sync(at: Any) -> None:
