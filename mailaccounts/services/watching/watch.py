@@ -119,8 +119,8 @@ class Watcher:
 
     def _beat(self, now: float) -> None:
         if now >= self._look_at:
-            self._look_at = now + LOOK_SECONDS
             beats.note(self._name)
+            self._look_at = now + LOOK_SECONDS
             self._look_for_alarms()
         self._holdings.review(now)
 
