@@ -68,11 +68,17 @@ def left_behind(request: HttpRequest) -> HttpResponse:
     if change is None:
         return redirect("contacts")
     if request.method == "POST":
+        if request.POST.get("change") != str(change.pk):  # in another tab
+            messages.info(
+                request, "You have removed somebody else since: now it is about them, and nothing is erased."
+            )
+            return redirect("left_behind")
         erasing = forgetting.begin(change.patterns, why=Why.REMOVED, asked_by=request.user)
         del request.session[REMOVED]
         return redirect("mailaccounts:erasing", erasing.pk)
     names = [each.removeprefix("@") for each in change.patterns]
-    return render(request, "crm/left_behind.html", {"names": names, "found": justified.count(change.patterns)})
+    found = justified.count(change.patterns)
+    return render(request, "crm/left_behind.html", {"change": change, "names": names, "found": found})
 
 
 def left_behind_by(request: HttpRequest, change: DirectoryChange | None) -> HttpResponse | None:

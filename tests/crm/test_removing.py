@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +35,11 @@ def anna(client: Client, account: MailAccount) -> Client:
     return client
 
 
+def confirmed(page: str) -> dict[str, str]:
+    """What the form on the page sends."""
+    return dict(re.findall(r'name="(change)" value="(\d+)"', page))
+
+
 def test_who_removes_a_contact_is_told_how_much_mail_is_left_and_can_erase_it(
     anna: Client, account: MailAccount
 ) -> None:
@@ -47,11 +53,25 @@ def test_who_removes_a_contact_is_told_how_much_mail_is_left_and_can_erase_it(
     assert 'data-count="2"' in asked.text
     assert not Contact.objects.exists()
     assert Message.objects.count() == 2
-    erasing = anna.post(LEFT_BEHIND, follow=True)
+    erasing = anna.post(LEFT_BEHIND, confirmed(asked.text), follow=True)
     assert 'data-erasing="running"' in erasing.text
     assert forgetting.go_on(Erasing.objects.get().pk)
     assert not Message.objects.exists()
     assert anna.get(LEFT_BEHIND).status_code == 302
+
+
+def test_what_a_page_in_another_tab_asks_about_is_not_taken_for_who_was_removed_since(
+    anna: Client, account: MailAccount
+) -> None:
+    asked = []
+    for address in (MARIA, "thomas@c.test"):
+        store_message(account, sender=address, to=account.address)
+        asked.append(anna.post(f"/contacts/{make_contact(address).pk}/remove/", follow=True))
+    again = anna.post(LEFT_BEHIND, confirmed(asked[0].text), follow=True)
+    assert "You have removed somebody else since" in again.text and "thomas@c.test" in again.text
+    assert not Erasing.objects.exists()
+    anna.post(LEFT_BEHIND, confirmed(again.text))
+    assert Erasing.objects.get().patterns == ["thomas@c.test"]
 
 
 def test_who_removes_a_contact_without_mail_is_asked_nothing(anna: Client) -> None:
