@@ -162,6 +162,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 vars().update(env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25"))
+EMAIL_TIMEOUT = 10  # seconds that this server may say nothing: people wait for a page, and workers are killed
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("DEFAULT_FROM_EMAIL", "crm@localhost")
 ADMINS = [(address, address) for address in env.words("ADMINS")]  # told when an app registration stops working
 

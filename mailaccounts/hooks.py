@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.mail import send_mail
+from django.core.mail import get_connection, send_mail
 from django.db.models import Q
 from django.utils.module_loading import import_string
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["LONGEST_LABEL", "Hooks", "fold_domain", "fold_local", "hooks", "storable"]
+
+
+MAIL_SECONDS = 10  # that the host's mail server may say nothing: a worker that waits for it is killed
 
 
 class Hooks:
@@ -74,7 +77,7 @@ class Hooks:
         """
         address = getattr(account.owner, account.owner.get_email_field_name(), "")
         if address:
-            send_mail(subject, text, None, [address])
+            send_mail(subject, text, None, [address], connection=get_connection(timeout=MAIL_SECONDS))
 
     def redirects(self, client: OAuthClient) -> Mapping[str, str]:
         """Further paths of the host that the provider sends people back to with this registration, by what they are

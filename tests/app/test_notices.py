@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +33,8 @@ from mailaccounts.services.telling import notices
 from tests.app.builders import make_account, make_credential
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_django.fixtures import SettingsWrapper
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,6 +68,33 @@ def work() -> None:
         if each.task["func"] == Job.NOTIFY:
             tasks.notify(*each.task["args"])
         each.delete()
+
+
+@pytest.fixture
+def silent(settings: SettingsWrapper) -> Iterator[None]:
+    """The CRM's own mail server takes connections and says nothing; in the end it is gone."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = listening.getsockname()
+        settings.EMAIL_TIMEOUT = None  # as it is unless a host sets it
+        gone = threading.Timer(8, listening.close)
+        gone.start()
+        yield
+        gone.cancel()
+
+
+@pytest.mark.usefixtures("silent")
+def test_a_mail_server_that_says_nothing_holds_no_worker_up_and_swallows_no_notice(
+    account: MailAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that waited for it would be killed, and the notice that it had taken lost."""
+    monkeypatch.setattr("mailaccounts.hooks.MAIL_SECONDS", 0.3)
+    end_sync(account, REVOKED)
+    began = time.monotonic()
+    work()
+    assert time.monotonic() - began < 5
+    account.refresh_from_db()
+    assert account.notice_due
 
 
 def test_a_refused_sign_in_is_told_to_the_owner(account: MailAccount, settings: SettingsWrapper) -> None:
