@@ -70,6 +70,8 @@ def test_days_narrow_it_down_and_have_to_be_days(account: MailAccount) -> None:
     assert len(run("--until", "2020-01-01").splitlines()) == 1
     with pytest.raises(CommandError, match="is not a day"):
         run("--since", "yesterday")
+    with pytest.raises(CommandError, match="is not a day"):
+        run("--until", "9999-12-31")  # there is no day after it
     with pytest.raises(CommandError, match="Give the earlier day with --since"):
         run("--since", "2026-01-02", "--until", "2026-01-01")
     assert len(run("--since", "2026-01-01", "--until", "2026-01-01").splitlines()) == 1
