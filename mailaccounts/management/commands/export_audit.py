@@ -24,7 +24,7 @@ class Command(OutputCommand):
 
     def handle(self, *, since: str | None, until: str | None, account: str | None, **options: Any) -> None:
         entries, looks = AuditEntry.objects.all(), Look.objects.all()
-        begin, end = _day(since) if since else None, _day(until) + timedelta(days=1) if until else None
+        begin, end = _day(since) if since else None, _day(until, later=1) if until else None
         if begin and end and begin >= end:
             raise usage_error(f"{since} comes after {until}. Give the earlier day with --since.")
         if begin:
@@ -41,8 +41,8 @@ class Command(OutputCommand):
             self.stdout.write(line, ending="")
 
 
-def _day(text: str) -> datetime:
+def _day(text: str, *, later: int = 0) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=later)
+    except (ValueError, OverflowError):
         raise usage_error(f"{text} is not a day. Write it as YYYY-MM-DD.") from None
