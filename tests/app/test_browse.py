@@ -74,10 +74,9 @@ def test_mail_that_comes_while_a_page_is_read_leads_nobody_back_to_the_top(accou
     oldest, middle, newest = (put(account, hours=hour) for hour in (1, 2, 3))
 
     def comes_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
-        done = execute(sql, *rest)
-        if sql.startswith("SELECT"):
+        if 'AS "newest"' in sql:
             Thread.objects.filter(pk=middle.pk).update(last_message_at=NOON + timedelta(hours=9))
-        return done
+        return execute(sql, *rest)
 
     with connection.execute_wrapper(comes_meanwhile):
         page = browse.newest(everything(account), below=None, count=2)

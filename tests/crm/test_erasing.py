@@ -208,7 +208,7 @@ def test_what_is_sent_while_a_person_is_erased_has_its_turn_with_what_it_quotes(
 
     def is_sent_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
         done = execute(sql, *rest)
-        if 'INSERT INTO "mailaccounts_forgotten"' in sql:
+        if 'INTO "mailaccounts_forgotten"' in sql:
             sent = type(posted).objects.filter(pk=posted.pk)
             sent.update(state="sent", sent_at=timezone.now(), filing="done", raw=None)
         return done

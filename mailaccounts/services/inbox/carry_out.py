@@ -193,7 +193,9 @@ def _note_moved(
 
 def _failed(action: MailAction, error: MailAccountsError) -> int:
     """Puts the action off while the server is out of reach, for a day at most; anything else is undone here, and its
-    user is told. 1 when it was the end of it."""
+    user is told. 1 when it was the end of it; 0 as well where another worker took this one for lost, and was done."""
+    if not MailAction.objects.filter(pk=action.pk, state=ActionState.WORKING).exists():
+        return 0
     waits = isinstance(error, NetworkError) or error.remedy is Remedy.WAIT
     waits = waits and not isinstance(error, (FolderMissing, ProtocolFault))
     if waits and action.created_at > timezone.now() - GIVE_UP:
