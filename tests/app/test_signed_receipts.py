@@ -45,6 +45,14 @@ def published() -> dict[str, str]:
     return {each["key"]: each["pem"] for each in map(json.loads, out.getvalue().splitlines())}
 
 
+def test_the_command_says_in_words_which_key_signs() -> None:
+    out = io.StringIO()
+    call_command("receipt_keys", stdout=out)
+    heads, first, *_ = out.getvalue().splitlines()
+    assert heads.split() == ["KEY", "SIGNS", "PUBLIC", "KEY"]
+    assert first.split()[1] == "yes"
+
+
 def download(client: Client, entry: AuditEntry) -> Any:
     client.force_login(entry.owner)
     return json.loads(client.get(reverse("mailaccounts:receipt_json", args=[entry.pk])).content)

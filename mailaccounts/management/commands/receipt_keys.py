@@ -18,4 +18,5 @@ class Command(OutputCommand):
         for key in keys if options["json"] else ():
             self.emit({"key": key.key_id, "signs": key in ours[:1], "public_key": str(key), "pem": key.pem})
         if not options["json"]:
-            self.table(("KEY", "SIGNS", "PUBLIC KEY"), [(key.key_id, key in ours[:1], key) for key in keys])
+            rows = [(key.key_id, "yes" if key in ours[:1] else "no", key) for key in keys]
+            self.table(("KEY", "SIGNS", "PUBLIC KEY"), rows)
