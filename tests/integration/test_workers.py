@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +44,23 @@ def test_a_queued_sync_is_done_by_a_worker(env: dict[str, str], tmp_path: Path) 
     with Cluster(tmp_path / "log", env=env):
         wait_until(lambda: failed(account), what="the worker syncs the account")
     assert account.status_code == "host_not_allowed"
+
+
+def test_workers_that_are_killed_while_they_wait_for_a_job_leave_the_next_one_to_others(tmp_path: Path) -> None:
+    """One of them has the lock of the cluster's queue."""
+    log = tmp_path / "log"
+
+    def ready() -> list[int]:
+        return [int(pid) for pid in re.findall(r"ready for work at (\d+)", log.read_text())]
+
+    account = make_account(imap_host="127.0.0.1", next_sync_at=None)
+    make_credential(account)
+    with Cluster(log, env=environment(REDIS_URL="", Q_WORKERS="2", LIBRARY_LOG_LEVEL="INFO")):
+        wait_until(lambda: len(ready()) == 2, what="both wait for a job")
+        for pid in ready():
+            os.kill(pid, signal.SIGKILL)
+        enqueue(Job.SYNC, account.pk)
+        wait_until(lambda: failed(account), what="another one syncs the account")
 
 
 # A cluster whose worker is in the middle of a sync until the cluster is told to stop.
