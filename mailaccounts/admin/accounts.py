@@ -80,7 +80,7 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
                 )
             },
         ),
-        ("Server and store", {"fields": ("compared_at", "compared_missing", "compared_doubled")}),
+        ("Server and store", {"fields": ("compared",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -122,6 +122,13 @@ class MailAccountAdmin(AccountActions, ReadOnlyAdmin):
     @admin.display(description="Sends through")
     def sends_through(self, account: MailAccount) -> str:
         return _server(account.smtp_host, account.smtp_port, account.smtp_security)
+
+    @admin.display(description="Compared")
+    def compared(self, account: MailAccount) -> str:
+        if account.compared_at is None:
+            return "Not yet"
+        missing, doubled = account.compared_missing, account.compared_doubled
+        return f"{_ago(account.compared_at)}: {missing} missing, {doubled} stored twice"
 
     @admin.display(description="State", ordering="status")
     def state(self, account: MailAccount) -> str:
