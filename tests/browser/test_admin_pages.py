@@ -47,7 +47,7 @@ def account() -> MailAccount:
         status="needs_owner", status_code="password_rejected",
         status_message="The server refused the password. Type it again, or use an app password.",
     )  # fmt: skip
-    make_entries(60, account)
+    make_entries(12, account)
     client = make_client(name="Contoso", secret_expires_on=timezone.localdate() + timedelta(days=12))
     make_client(name="Google", provider="google", authority="https://accounts.example.test", verified_at=now)
     for name in ("emma.long-name@contoso-deutschland.example", "jo@contoso.example"):

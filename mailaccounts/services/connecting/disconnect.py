@@ -27,6 +27,7 @@ from mailaccounts.models import (
     Preview,
 )
 from mailaccounts.presets import find, for_host
+from mailaccounts.queue import Job, enqueue
 from mailaccounts.selectors import receipts
 from mailaccounts.services.connecting.erase import erase
 from mailaccounts.services.signing_in.credentials import destroy
@@ -90,6 +91,8 @@ def cut(
         account.lease_owner, account.lease_until = "", None
         account.save()
         Preview.objects.filter(account=account).delete()
+        if erase_mail and reason is Reason.DEACTIVATED:  # else whoever asked for it begins with it
+            enqueue(Job.ERASE, account.pk)
         if before != (account.status, account.status_code):
             events.status_changed(account.pk, status=str(account.status), code=account.status_code)
         return audit.note(
