@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
-from django.utils import timezone
 
 from mailaccounts.models import Credential, Folder, Grant, MailAccount, OAuthClient
 from tests.app.builders import make_account, make_credential, make_grant, make_user
@@ -56,14 +55,6 @@ def test_names_of_folders_stay_with_their_owner(boss: Client) -> None:
     Folder.objects.create(account=account, name="Divorce")
     for address in ("/admin/mailaccounts/mailaccount/", f"/admin/mailaccounts/mailaccount/{account.pk}/change/"):
         assert "Divorce" not in boss.get(address).content.decode()
-
-
-def test_an_account_says_what_came_of_comparing_it_with_its_server(boss: Client) -> None:
-    account = make_account()
-    page = f"/admin/mailaccounts/mailaccount/{account.pk}/change/"
-    assert "Not yet" in boss.get(page).content.decode()
-    MailAccount.objects.update(compared_at=timezone.now(), compared_missing=3)
-    assert "just now: 3 missing, 0 stored twice" in boss.get(page).content.decode()
 
 
 def test_nothing_of_ours_is_changed_in_the_admin(boss: Client) -> None:

@@ -15,6 +15,7 @@ from mailaccounts.services.trail import looks
 from tests.app.builders import make_client, make_grant, make_opening, make_outgoing, make_quarantined, make_user
 from tests.app.campaigns import lets_in, make_campaign, make_movable
 from tests.app.crowd import make_accounts, make_entries
+from tests.app.test_admin_scale import crowd
 from tests.browser.person import WIDE
 from tests.crm.builders import make_contact, store_message
 from tests.letters import CONTACT
@@ -93,6 +94,18 @@ def test_every_page_is_readable_with_two_hundred_accounts(boss: Person, account:
     for name, address in pages(account):
         boss.page.goto(address)
         boss.look(name)
+    assert boss.complaints == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_lists_and_the_dashboard_are_readable_with_a_hundred_thousand_accounts(boss: Person) -> None:
+    crowd(100_000, 1_000_000)
+    for name in ("mailaccount", "auditentry", "breakglass", "webhookdelivery"):
+        boss.page.goto(reverse(f"admin:mailaccounts_{name}_changelist"))
+        boss.look(f"many-{name}")
+    boss.page.goto(reverse("admin:mailaccounts_mailaccount_dashboard"))
+    boss.look("many-dashboard")
     assert boss.complaints == []
 
 
