@@ -12,8 +12,17 @@ from django.db.models import AutoField
 from django.utils import timezone
 
 from mailaccounts.crypto import Secret
-from mailaccounts.models import AuditAction, AuditEntry, Credential, CredentialState, MailAccount, Tally
-from tests.app.builders import make_grant, make_user
+from mailaccounts.models import (
+    AuditAction,
+    AuditEntry,
+    BreakGlass,
+    Credential,
+    CredentialState,
+    MailAccount,
+    Tally,
+    WebhookDelivery,
+)
+from tests.app.builders import make_grant, make_quarantined, make_user
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,3 +83,33 @@ def _state(place: int, now: datetime) -> dict[str, Any]:
         "last_mail_at": now - timedelta(seconds=place % 86_400),
         "next_sync_at": now + timedelta(seconds=300 - place % 600),
     }
+
+
+def crowd(accounts: int, entries: int) -> None:
+    """So many accounts in all states, each with a credential and a tally, and so many audit entries."""
+    first = make_accounts(1)[0]
+    make_entries(1, first)
+    make_quarantined(first)
+    opened = {"viewer": first.owner, "reason": "An order is missing", "until": timezone.now()}
+    opening = BreakGlass.objects.create(account=first, **opened)
+    delivery = WebhookDelivery.objects.create(event="message.stored")
+    spread = "now() - n * interval '1 second'"
+    state = "(array['ok', 'ok', 'waiting', 'needs_owner'])[1 + mod(n, 4)]"
+    code = "(array['', '', 'timeout', 'password_rejected'])[1 + mod(n, 4)]"
+    host = "(array['outlook.office365.com', 'imap.gmail.com', 'imap.example.test'])[1 + mod(n, 3)]"
+    multiply(
+        first,
+        f"generate_series(1, {accounts}) n",
+        address="'m' || n || '@m.test'",
+        status=state,
+        status_code=code,
+        imap_host=host,
+        **dict.fromkeys(("last_sync_at", "next_sync_at", "created_at"), spread),
+    )
+    others = f"(SELECT id FROM mailaccounts_mailaccount WHERE id <> {first.pk}) a"  # noqa: S608 - a number of ours
+    multiply(Credential.objects.get(), others, id="gen_random_uuid()", account="a.id")
+    multiply(Tally.objects.get(), others, account="a.id")
+    multiply(opening, others, account="a.id")
+    many = f"generate_series(1, {entries}) n"
+    multiply(delivery, many, id="gen_random_uuid()", created_at=spread)
+    multiply(AuditEntry.objects.get(), many, id="gen_random_uuid()", at=spread)

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
-from mailaccounts.models import AuditEntry, BreakGlass, Credential, MailAccount, Tally, WebhookDelivery
-from tests.app.builders import make_quarantined
-from tests.app.crowd import make_accounts, make_entries, multiply
+from mailaccounts.models import MailAccount
+from tests.app.crowd import crowd, make_accounts
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -38,36 +36,6 @@ PAGES = (
     "/admin/mailaccounts/breakglass/?now=over",
     "/admin/mailaccounts/webhookdelivery/?event__exact=alarm.raised",
 )
-
-
-def crowd(accounts: int, entries: int) -> None:
-    """So many accounts in all states, each with a credential and a tally, and so many audit entries."""
-    first = make_accounts(1)[0]
-    make_entries(1, first)
-    make_quarantined(first)
-    opened = {"viewer": first.owner, "reason": "An order is missing", "until": timezone.now()}
-    opening = BreakGlass.objects.create(account=first, **opened)
-    delivery = WebhookDelivery.objects.create(event="message.stored")
-    spread = "now() - n * interval '1 second'"
-    state = "(array['ok', 'ok', 'waiting', 'needs_owner'])[1 + mod(n, 4)]"
-    code = "(array['', '', 'timeout', 'password_rejected'])[1 + mod(n, 4)]"
-    host = "(array['outlook.office365.com', 'imap.gmail.com', 'imap.example.test'])[1 + mod(n, 3)]"
-    multiply(
-        first,
-        f"generate_series(1, {accounts}) n",
-        address="'m' || n || '@m.test'",
-        status=state,
-        status_code=code,
-        imap_host=host,
-        **dict.fromkeys(("last_sync_at", "next_sync_at", "created_at"), spread),
-    )
-    others = f"(SELECT id FROM mailaccounts_mailaccount WHERE id <> {first.pk}) a"  # noqa: S608 - a number of ours
-    multiply(Credential.objects.get(), others, id="gen_random_uuid()", account="a.id")
-    multiply(Tally.objects.get(), others, account="a.id")
-    multiply(opening, others, account="a.id")
-    many = f"generate_series(1, {entries}) n"
-    multiply(delivery, many, id="gen_random_uuid()", created_at=spread)
-    multiply(AuditEntry.objects.get(), many, id="gen_random_uuid()", at=spread)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from mailaccounts.models import Alarm, BreakGlass, MailAccount, OutgoingState, W
 from mailaccounts.services.trail import looks
 from tests.app.builders import make_client, make_grant, make_opening, make_outgoing, make_quarantined, make_user
 from tests.app.campaigns import lets_in, make_campaign, make_movable
-from tests.app.crowd import make_accounts, make_entries
-from tests.app.test_admin_scale import crowd
+from tests.app.crowd import crowd, make_accounts, make_entries
 from tests.browser.person import WIDE
 from tests.crm.builders import make_contact, store_message
 from tests.letters import CONTACT
